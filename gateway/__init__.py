@@ -1,0 +1,1 @@
+"""The daemon: recognises, follows, decides, stores, publishes; composes `drivers` and `rules`."""

@@ -1,0 +1,105 @@
+"""What is said and what is kept: events (CloudEvents 1.0), decisions and durable state, as one step decided them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Json = Any
+"""A value that `json` can write."""
+
+
+class Priority(IntEnum):
+    """What goes first, and what is sacrificed last, when the outbox is full."""
+
+    ALERT = 0  # alerts, offers, security
+    VISIT = 1
+    COUNT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message to come, whole: `data` is final and `sequence` is this event's number on its topic.
+
+    `topic` is relative to the root, such as `alerts/floor`. An event that is not on the wire at `expires`
+    (seconds since the epoch) is dropped instead of being sent late.
+    """
+
+    id: str
+    topic: str
+    type: str
+    time: float
+    sequence: int
+    data: dict[str, Json]
+    expires: float
+    priority: Priority
+    member: str | None = None  # whom it is about, for erasure; never sent
+
+    def body(self, source: str, timezone: ZoneInfo) -> bytes:
+        """Return the structured-mode JSON envelope (CloudEvents 1.0, JSON format 1.0.2, section 3)."""
+        envelope = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": source,
+            "type": self.type,
+            "time": rfc3339(self.time, timezone),
+            "datacontenttype": "application/json",
+            "sequence": f"{self.sequence:016d}",
+            "data": self.data,
+        }
+        return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """Why a rule fired or did not, for `explain`. `event` is the id of what it raised, else None."""
+
+    id: str
+    t: float
+    member: str
+    visit: str
+    rule: str
+    outcome: str  # `fired` or the word of the reason why not
+    detail: dict[str, Json]
+    event: str | None = None
+    subject: str | None = None  # the alert's or offer's own id, as `explain` is asked for it
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One piece of the core's durable state; `value` None removes it. Kept no longer than `until`."""
+
+    kind: str  # visit, history, ledger, alert, sequence ...
+    key: str
+    value: Json
+    member: str | None = None
+    until: float | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one step of the core decided; committed whole, or not at all."""
+
+    events: list[Event] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    state: dict[tuple[str, str], StateRow] = field(default_factory=dict)  # by kind and key, the last one counts
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.decisions or self.state)
+
+    def put(self, row: StateRow) -> None:
+        self.state[row.kind, row.key] = row
+
+    def merge(self, other: Outcome) -> None:
+        self.events += other.events
+        self.decisions += other.decisions
+        self.state |= other.state
+
+
+def rfc3339(t: float, timezone: ZoneInfo) -> str:
+    """Write seconds since the epoch as RFC 3339 with milliseconds and the shop's offset."""
+    return datetime.fromtimestamp(t, timezone).isoformat(timespec="milliseconds")

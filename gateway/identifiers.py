@@ -1,0 +1,39 @@
+"""Names for events, visits, alerts and offers: derived, so that a replayed run gives the same ones."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from uuid import UUID
+
+
+class Identifiers:
+    """Derives each name from the gateway's key, the run and a running number; nothing in it is random.
+
+    Without the key a name tells nothing of the next one, so a feedback token cannot be guessed.
+    """
+
+    __slots__ = ("_key", "_number", "_run")
+
+    def __init__(self, key: bytes, run: bytes) -> None:
+        self._key = key
+        self._run = run
+        self._number = 0
+
+    def _next(self) -> bytes:
+        self._number += 1
+        return blake2b(self._run + self._number.to_bytes(8, "big"), key=self._key, digest_size=16).digest()
+
+    def event(self, t: float) -> str:
+        """Return a UUID of version 7 (RFC 9562, section 5.7): milliseconds of `t`, then derived bits."""
+        tail = self._next()[:10]
+        value = int(t * 1000).to_bytes(6, "big") + bytes([0x70 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F])
+        return str(UUID(bytes=value + tail[3:]))
+
+    def visit(self) -> str:
+        return "v-" + self._next()[:6].hex()
+
+    def alert(self) -> str:
+        return "a-" + self._next()[:6].hex()
+
+    def feedback(self) -> str:
+        return "f-" + self._next().hex()

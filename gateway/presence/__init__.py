@@ -1,0 +1,1 @@
+"""Where members are: smoothed signal levels, zones and visits."""

@@ -1,0 +1,50 @@
+import math
+
+from gateway.alerts import Alert, OpenAlerts
+
+
+def opened(*alerts: Alert) -> OpenAlerts:
+    found = OpenAlerts()
+    for alert in alerts:
+        found.open(alert)
+    return found
+
+
+def an_alert(name: str = "a-1", expires: float = 60.0, member: str = "m-1") -> Alert:
+    return Alert(name, "floor", "v-1", member, expires)
+
+
+def test_the_first_claim_wins_and_the_second_gets_nothing() -> None:
+    alerts = opened(an_alert())
+    first = alerts.claim("a-1", "floor", "badge-1")
+    assert first is not None
+    assert first.claimed_by == "badge-1"
+    assert alerts.claim("a-1", "floor", "badge-2") is None
+
+
+def test_a_claim_of_an_unknown_alert_or_from_another_group_takes_nothing() -> None:
+    alerts = opened(an_alert())
+    assert alerts.claim("a-2", "floor", "badge-1") is None
+    assert alerts.claim("a-1", "cashiers", "badge-1") is None
+    assert alerts.claim("a-1", "floor", "badge-1") is not None
+
+
+def test_the_deadline_is_that_of_the_alert_that_ends_first() -> None:
+    alerts = opened(an_alert("a-1", 60.0), an_alert("a-2", 30.0))
+    assert alerts.deadline == 30.0
+    assert [alert.id for alert in alerts.take_due(30.0)] == ["a-2"]
+    assert alerts.deadline == 60.0
+    assert [alert.id for alert in alerts.take_due(99.0)] == ["a-1"]
+    assert alerts.deadline == math.inf
+
+
+def test_an_alert_that_is_over_cannot_be_claimed() -> None:
+    alerts = opened(an_alert())
+    alerts.take_due(60.0)
+    assert alerts.claim("a-1", "floor", "badge-1") is None
+
+
+def test_withdrawing_a_member_ends_that_members_alerts_and_no_other() -> None:
+    alerts = opened(an_alert("a-1", member="m-1"), an_alert("a-2", member="m-2"))
+    assert [alert.id for alert in alerts.withdraw("m-1")] == ["a-1"]
+    assert alerts.claim("a-2", "floor", "badge-1") is not None
