@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
+from rules.composer import MAX_BYTES, RefusedError, Tree, compose_document
+from rules.messages import say
 
 T = TypeVar("T")
 
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 32
+MAX_FAULTS = 500
+MAX_DIGITS = 18
+MAX_QUOTED = 60  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong, or doubtful (`warning`), at a place in a file; line and column count from 1."""
+    """One thing wrong, or doubtful (`warning`), at a place in a file.
+
+    Line and column count from 1; line 0 is the file as a whole: it is missing, empty or cannot be read.
+    """
 
     file: str
     line: int
@@ -32,18 +38,30 @@ class Fault:
     warning: bool = False
 
     def __str__(self) -> str:
-        note = "warning: " if self.warning else ""
-        return f"{self.file}:{self.line}:{self.column}: {note}{self.message}"
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        note = say("warning: ") if self.warning else ""
+        return f"{place}: {note}{self.message}"
 
 
 @dataclass(slots=True)
 class Faults:
-    """Collects faults while documents are read, so that a reader sees all of them at once."""
+    """Collects faults while documents are read, so that a reader sees all of them at once.
+
+    Hostile documents aside, that is: after `MAX_FAULTS` no more are kept.
+    """
 
     found: list[Fault] = field(default_factory=list)
 
+    @property
+    def full(self) -> bool:
+        return len(self.found) >= MAX_FAULTS
+
     def add(self, at: Node, message: str, *, warning: bool = False) -> None:
-        self.found.append(Fault(at.file, at.line, at.column, message, warning))
+        self.put(Fault(at.file, at.line, at.column, message, warning))
+
+    def put(self, fault: Fault) -> None:
+        if not self.full:
+            self.found.append(fault)
 
     def errors(self) -> list[Fault]:
         return [fault for fault in self.found if not fault.warning]
@@ -52,196 +70,239 @@ class Faults:
 class Node:
     """A YAML node with its place. Reads itself as a Python value or adds a fault and returns None."""
 
-    __slots__ = ("_node", "faults", "file")
+    __slots__ = ("_tree", "faults", "file")
 
-    def __init__(self, node: yaml.Node, file: str, faults: Faults) -> None:
-        self._node = node
+    def __init__(self, tree: Tree, file: str, faults: Faults) -> None:
+        self._tree = tree
         self.file = file
         self.faults = faults
 
     @property
     def line(self) -> int:
-        return int(self._node.start_mark.line) + 1
+        return self._tree.line
 
     @property
     def column(self) -> int:
-        return int(self._node.start_mark.column) + 1
+        return self._tree.column
 
-    def fault(self, message: str, *, warning: bool = False) -> None:
-        self.faults.add(self, message, warning=warning)
+    def fault(self, message: str, /, *, warning: bool = False, **values: object) -> None:
+        """Add a fault here; the message is said in the installer's language, `{placeholders}` filled in."""
+        self.faults.add(self, say(message, **values), warning=warning)
 
     def is_mapping(self) -> bool:
-        return isinstance(self._node, yaml.MappingNode)
+        return self._tree.kind == "mapping"
 
     def is_sequence(self) -> bool:
-        return isinstance(self._node, yaml.SequenceNode)
+        return self._tree.kind == "sequence"
 
     def is_null(self) -> bool:
-        return self._raw() in ("", "~", "null", "Null", "NULL") and not self.is_quoted()
+        return self.scalar() in ("", "~", "null", "Null", "NULL") and not self.is_quoted()
 
     def is_quoted(self) -> bool:
-        return isinstance(self._node, yaml.ScalarNode) and self._node.style is not None
+        return self._tree.quoted
 
-    def _raw(self) -> str | None:
-        return str(self._node.value) if isinstance(self._node, yaml.ScalarNode) else None
+    def scalar(self) -> str | None:
+        """Return the raw text of a single value, None for a mapping or a list."""
+        return self._tree.text if self._tree.kind == "scalar" else None
 
     def what(self) -> str:
-        """Name the node as a message to the installer should."""
-        if self.is_mapping():
-            return "a mapping"
-        if self.is_sequence():
-            return "a list"
-        return "nothing" if self.is_null() else f"{self._raw()!r}"
+        """Name the node as a message to the installer should; a secret inside a URL is left out."""
+        return self._shape() if self.scalar() is None or self.is_null() else _quote(self.scalar() or "")
+
+    def _shape(self) -> str:
+        if self.is_null():
+            return say("nothing")
+        return say("a mapping" if self.is_mapping() else "a list" if self.is_sequence() else "a single value")
+
+    def unexpected(self, expected: str) -> None:
+        """Add the fault that something else should stand here."""
+        self.fault("{what} stands here, expected {expected}", what=self.what(), expected=say(expected))
+
+    def misshapen(self, expected: str) -> None:
+        """Add the same fault without repeating the value, which may be a secret whose colon was forgotten."""
+        self.fault("{what} stands here, expected {expected}", what=self._shape(), expected=say(expected))
 
     def text(self, expected: str = "text") -> str | None:
-        raw = self._raw()
+        raw = self.scalar()
         if raw is None or self.is_null():
-            self.fault(f"{self.what()} stands here, expected {expected}")
+            self.unexpected(expected)
+            return None
+        if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" for char in raw):
+            self.fault("a control character stands in this text")
             return None
         return raw
 
     def number(self, low: float, high: float, expected: str = "a number") -> float | None:
-        raw = self._raw()
+        raw = self.scalar()
         if raw is None or self.is_quoted() or not re.fullmatch(r"[-+]?\d+(\.\d+)?", raw):
-            self.fault(f"{self.what()} stands here, expected {expected}")
+            self.unexpected(expected)
             return None
         value = float(raw)
         if not low <= value <= high:
-            self.fault(f"{raw} is out of range, expected {expected} from {low:g} to {high:g}")
+            self.out_of_range(expected, f"{low:g}", f"{high:g}")
             return None
         return value
 
+    def out_of_range(self, expected: str, low: str, high: str) -> None:
+        """Add the fault that a quantity is too small or too large."""
+        self.fault(
+            "{raw} is out of range, expected {expected} from {low} to {high}",
+            raw=_cut(self.scalar() or ""),
+            expected=say(expected),
+            low=low,
+            high=high,
+        )
+
     def integer(self, low: int, high: int, expected: str = "a whole number") -> int | None:
-        raw = self._raw()
+        raw = self.scalar()
         if raw is not None and not self.is_quoted() and re.fullmatch(r"[-+]?\d+", raw):
             value = self.number(low, high, expected)
             return None if value is None else int(value)
-        self.fault(f"{self.what()} stands here, expected {expected}")
+        self.unexpected(expected)
         return None
 
     def boolean(self) -> bool | None:
-        word = (self._raw() or "").lower()
+        word = (self.scalar() or "").lower()
         if word in ("true", "yes", "on"):
             return True
         if word in ("false", "no", "off"):
             return False
-        self.fault(f"{self.what()} stands here, expected true or false")
+        self.unexpected("true or false")
         return None
 
     def choice(self, words: Iterable[str], what: str = "value") -> str | None:
         """Read one of some words; a near miss gets a suggestion."""
         words = list(words)
-        raw = self.text("one of " + ", ".join(words))
+        raw = self.text(say("one of {words}", words=", ".join(words)))
         if raw is None or raw in words:
             return raw
-        self.fault(f"unknown {what} {raw!r}{did_you_mean(raw, words)}, expected one of " + ", ".join(words))
+        self.unknown(what, raw, words)
         return None
 
+    def unknown(self, what: str, name: str, known: Iterable[str]) -> None:
+        """Add the fault that nothing defines this name, with a suggestion and what is defined."""
+        known = list(known)
+        self.fault(
+            "unknown {what} {name}{hint}, expected one of {known}",
+            what=say(what),
+            name=_quote(name),
+            hint="" if self.faults.full else did_you_mean(name, known),
+            known=", ".join(known),
+        )
+
     def items(self, expected: str = "a list") -> list[Node]:
-        if isinstance(self._node, yaml.SequenceNode):
-            return [Node(child, self.file, self.faults) for child in self._node.value]
-        self.fault(f"{self.what()} stands here, expected {expected}")
-        return []
+        if not self.is_sequence():
+            self.misshapen(expected)
+        return [self._inner(item) for item in self._tree.items]
 
     def entries(self, expected: str = "a mapping") -> list[tuple[str, Node, Node]]:
         """Return key text, key node and value node of each entry; duplicate keys are faults and left out."""
-        if not isinstance(self._node, yaml.MappingNode):
-            self.fault(f"{self.what()} stands here, expected {expected}")
-            return []
+        if not self.is_mapping():
+            self.misshapen(expected)
         found: dict[str, tuple[str, Node, Node]] = {}
-        for key_node, value_node in self._node.value:
-            key, value = Node(key_node, self.file, self.faults), Node(value_node, self.file, self.faults)
+        for key, value in self._pairs():
             name = key.text("a key")
             if name is None:
                 continue
             if name in found:
-                key.fault(f"duplicate key {name!r}, it stands already on line {found[name][1].line}")
+                key.fault(
+                    "duplicate key {name}, it stands already on line {line}",
+                    name=_quote(name),
+                    line=found[name][1].line,
+                )
                 continue
             found[name] = (name, key, value)
         return list(found.values())
+
+    def entry(self, name: str) -> tuple[Node, Node] | None:
+        """Return the key and the value of an entry, if this is a mapping that has it; no faults are added."""
+        return next((pair for pair in self._pairs() if pair[0].scalar() == name), None)
+
+    def _pairs(self) -> Iterator[tuple[Node, Node]]:
+        return ((self._inner(key), self._inner(value)) for key, value in self._tree.pairs)
+
+    def _inner(self, tree: Tree) -> Node:
+        return Node(tree, self.file, self.faults)
 
     def fields(self, allowed: Iterable[str], required: Iterable[str] = (), what: str = "this") -> dict[str, Node]:
         """Read a mapping with known keys: unknown, duplicate and missing ones are faults."""
         allowed = list(allowed)
         values: dict[str, Node] = {}
-        for name, key, value in self.entries(f"{what} as a mapping"):
+        for name, key, value in self.entries(say("{what} as a mapping", what=say(what))):
             if name in allowed:
                 values[name] = value
             else:
-                key.fault(f"unknown key {name!r}{did_you_mean(name, allowed)}, expected one of " + ", ".join(allowed))
+                key._unknown_key(name, allowed)
         if self.is_mapping():
             for name in required:
                 if name not in values:
-                    self.fault(f"{name!r} is missing, {what} needs it")
+                    self.fault("{name} is missing, {what} needs it", name=_quote(name), what=say(what))
         return values
 
-    def data(self, depth: int = MAX_DEPTH) -> object:
+    def _unknown_key(self, name: str, allowed: Sequence[str]) -> None:
+        head = re.split(r"[:：\s]", name)[0]
+        if head == name:
+            self.unknown("key", name, allowed)
+        elif head in allowed:
+            self.fault("a colon and a space are missing after {head}", head=_quote(head))
+        else:
+            self.unknown("key", head + "…", allowed)
+
+    def data(self) -> object:
         """Read free data as JSON would: numbers, true, false, null, text, lists, mappings; `22:00` stays text."""
-        if depth == 0:
-            self.fault("nested too deeply")
-            return None
         if self.is_mapping():
-            return {name: value.data(depth - 1) for name, _, value in self.entries()}
+            return {name: value.data() for name, _, value in self.entries()}
         if self.is_sequence():
-            return [item.data(depth - 1) for item in self.items()]
-        raw = self._raw() or ""
-        if self.is_quoted():
+            return [item.data() for item in self.items()]
+        return None if self.is_null() else self._scalar()
+
+    def _scalar(self) -> object:
+        raw = self.text()
+        if raw is None or self.is_quoted():
             return raw
-        if self.is_null():
-            return None
         if raw in ("true", "false"):
             return raw == "true"
-        if re.fullmatch(r"[-+]?(0|[1-9]\d*)", raw):
-            return int(raw)
-        if re.fullmatch(r"[-+]?(0|[1-9]\d*)\.\d+", raw):
-            return float(raw)
-        return raw
+        if not re.fullmatch(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?", raw):
+            return raw
+        if len(raw) > MAX_DIGITS:
+            self.fault("a number of more than {digits} digits stands here", digits=MAX_DIGITS)
+            return None
+        return float(raw) if "." in raw else int(raw)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED else text[:MAX_QUOTED] + "…"
+
+
+def _quote(raw: str) -> str:
+    return repr(_cut(re.sub(r"//[^/\s]*@", "//…@", raw)))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'x'?` for a near miss, else an empty text."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    """Return ` (did you mean 'x'?)` for a near miss, else an empty text. Case and full-width letters do not count."""
+    spellings = {_fold(word): word for word in known}
+    near = difflib.get_close_matches(_fold(_cut(name)), list(spellings), n=1, cutoff=0.6)
+    return say(" (did you mean {near}?)", near=repr(spellings[near[0]])) if near else ""
+
+
+def _fold(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).casefold()
 
 
 def read_document(path: Path, faults: Faults) -> Node | None:
     """Read one YAML document from a file; broken YAML is a fault. Raises OSError when the file cannot be read."""
-    raw = path.read_bytes()
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
     return parse_document(raw, str(path), faults)
 
 
 def parse_document(raw: bytes, file: str, faults: Faults) -> Node | None:
     """Compose one YAML document; None, with a fault, when it is broken, empty, too large or not UTF-8."""
-
-    def refuse(message: str, line: int = 1, column: int = 1) -> None:
-        faults.found.append(Fault(file, line, column, message))
-
-    if len(raw) > MAX_BYTES:
-        refuse(f"the file is larger than {MAX_BYTES} bytes")
-        return None
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        refuse(f"byte {error.start} is not UTF-8", raw[: error.start].count(b"\n") + 1)
+        return Node(compose_document(raw), file, faults)
+    except RefusedError as refused:
+        faults.put(Fault(file, refused.line, refused.column, str(refused)))
         return None
-    try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                refuse("an alias (*) stands here, write it out", event.start_mark.line + 1, event.start_mark.column + 1)
-                return None
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.MarkedYAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        problem = getattr(error, "problem", None) or "nested too deeply"
-        refuse(f"broken YAML: {problem}", *((mark.line + 1, mark.column + 1) if mark else (1, 1)))
-        return None
-    except yaml.YAMLError as error:
-        refuse("broken YAML: " + " ".join(str(error).split()))
-        return None
-    if node is None:
-        refuse("the file is empty")
-        return None
-    return Node(node, file, faults)
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?|months?)")
@@ -251,19 +312,27 @@ _SECONDS |= {"d": 86400, "day": 86400, "w": 604800, "week": 604800, "month": 259
 
 def read_duration(node: Node, low: float, high: float) -> float | None:
     """Read `5s`, `10 min`, `120 s`, `90 days` or `12 months` (30 days each) as seconds."""
-    raw = node.text("a duration such as 5s, 10 min or 90 days")
+    expected = say("a duration such as 5s, 10 min or 90 days")
+    raw = node.text(expected)
     if raw is None:
         return None
     match = _DURATION.fullmatch(raw.strip())
     if match is None:
-        node.fault(f"{raw!r} stands here, expected a duration such as 5s, 10 min or 90 days")
+        node.unexpected(expected)
         return None
     unit = match[2]
     seconds = float(match[1]) * _SECONDS[unit if unit in _SECONDS else unit.rstrip("s")]
     if not low <= seconds <= high:
-        node.fault(f"{raw} is out of range, expected {low:g} s to {high:g} s")
+        node.out_of_range(say("a duration"), duration_text(low), duration_text(high))
         return None
     return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """Write seconds in the largest unit that fits, as `read_duration` reads it."""
+    units = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    unit, size = next(((unit, size) for unit, size in units if seconds >= size and seconds % size == 0), ("s", 1))
+    return f"{seconds / size:.12g} {unit}"
 
 
 def each(nodes: Iterable[Node], read: Callable[[Node], T | None]) -> Iterator[T]:

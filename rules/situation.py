@@ -64,8 +64,9 @@ class VisitView:
 class StoreView:
     id: str
     name: str
-    language: str  # of staff texts: zh or en
+    language: Literal["zh", "en"]  # of staff texts
     open: bool
+    zone_names: Mapping[str, str] = field(default_factory=dict)  # of this shop, by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Decision:
     """What one rule said of one situation. `action` is set where, and only where, `outcome` is `fired`.
 
     Outcomes: fired, condition (with the item of `if` that did not hold), missing (an attribute or fact is absent),
-    cap, quiet, trust, consent, choice (the member's own lists).
+    error (the condition cannot be evaluated), cap, quiet, trust, consent, choice (the member's own lists).
+    `line` is that of the clause for condition, missing and error, else that of the rule.
     """
 
     rule: str
