@@ -25,15 +25,17 @@ Kind = Literal[
     "association-request",
     "reassociation-request",
     "authentication",
+    "station",
 ]
 AddressType = Literal["public", "random", "resolvable", "global", "local"]
 
 
 class Sighting(NamedTuple):
-    """One frame. An immutable tuple, because one is made for every frame on the air.
+    """One frame, or one station that is on the network. An immutable tuple, because one is made for every frame.
 
     `identity` is what the frame says it is, as the bytes on the air: iBeacon UUID, major and minor (20 bytes),
-    AltBeacon id (20), Eddystone-UID namespace and instance (16), Eddystone-EID (8); empty for all else.
+    AltBeacon id (20), Eddystone-UID namespace and instance (16), Eddystone-EID (8), the name of the key that a
+    station joined with, where it has one; empty for all else.
     `address` is the transmitter's, most significant byte first. It never leaves memory, so neither `repr` nor
     `as_json_line` show it; `device` is the pseudonym that a sightings file carries in its place.
     """
@@ -60,7 +62,7 @@ LATEST: Final = 253_370_764_800.0
 """The start of the year 9999: no time beyond it is believed, since calendars end there."""
 
 _KINDS, _RADIOS, _ADDRESS_TYPES = get_args(Kind), get_args(Radio), get_args(AddressType)
-_WIFI_KINDS = frozenset(("probe-request", "association-request", "reassociation-request", "authentication"))
+_WIFI_KINDS = frozenset(("probe-request", "association-request", "reassociation-request", "authentication", "station"))
 _LONGEST_NAME = 255
 
 
@@ -102,6 +104,8 @@ def _wifi_fields(sighting: Sighting) -> str:
         fields += f', "sequence": {sighting.sequence}'
     if sighting.own_network is not None:
         fields += f', "own_network": {"true" if sighting.own_network else "false"}'
+    if sighting.identity:
+        fields += f', "keyid": {encode_basestring(sighting.identity.decode())}'
     return fields
 
 
@@ -209,6 +213,16 @@ def _digits(record: dict[str, Any], field: str, size: int) -> bytes:
     raise _FaultyError(f"{field}: expected {2 * size} hex digits")
 
 
+def _keyid(record: dict[str, Any]) -> bytes:
+    keyid = record.get("keyid")
+    if keyid is None:
+        return b""
+    if isinstance(keyid, str) and _KEYID(keyid):
+        return keyid.encode()
+    raise _FaultyError("keyid: expected 1 to 64 printable ASCII characters without spaces")
+
+
+_KEYID = re.compile(r"[!-~]{1,64}").fullmatch
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII).fullmatch
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII).fullmatch
 
@@ -232,4 +246,5 @@ _READERS: Final[dict[Kind, Callable[[dict[str, Any]], bytes]]] = {
     "altbeacon": lambda record: _digits(record, "id", 20),
     "eddystone-uid": lambda record: _digits(record, "namespace", 10) + _digits(record, "instance", 6),
     "eddystone-eid": lambda record: _digits(record, "eid", 8),
+    "station": _keyid,
 }

@@ -1,0 +1,219 @@
+"""What bleak does not tell: whether bluetoothd runs, and what became of its adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from types import TracebackType
+from typing import Any, Final, Self
+
+from dbus_fast import AuthError, BusType, Message, MessageType
+from dbus_fast.aio import MessageBus
+
+from drivers.driver import RadioState
+from drivers.errors import RadioError
+
+ANSWER_S: Final = 5.0
+
+_BUS: Final = "org.freedesktop.DBus"
+_SERVICE: Final = "org.bluez"
+_ADAPTER: Final = "org.bluez.Adapter1"
+_OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
+# Only adapters, by their exact paths: a rule for all objects would wake us for each new device on the air.
+_PATHS: Final = tuple(f"/org/bluez/hci{number}" for number in range(16))
+_RULES: Final = (
+    f"type='signal',sender='{_BUS}',interface='{_BUS}',member='NameOwnerChanged',arg0='{_SERVICE}'",
+    f"type='signal',sender='{_SERVICE}',interface='{_BUS}.Properties',member='PropertiesChanged',arg0='{_ADAPTER}'",
+    *(f"type='signal',sender='{_SERVICE}',interface='{_OBJECTS}',arg0path='{path}'" for path in _PATHS),
+)
+
+Properties = Mapping[str, Any]
+"""Property values by name, each a dbus-fast Variant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A Bluetooth adapter as BlueZ shows it (BlueZ's org.bluez.Adapter).
+
+    `life` is another number each time the adapter was added or switched off: no scan outlives it.
+    """
+
+    name: str  # hci0
+    life: int
+    address: str = ""
+    powered: bool = False
+    discovering: bool = False
+    blocked: bool = False  # by rfkill; BlueZ tells from 5.66 on
+    low_energy: bool = True
+
+    def with_properties(self, properties: Properties) -> Adapter:
+        """Return the adapter after these properties changed."""
+        values = {name: variant.value for name, variant in properties.items()}
+        return replace(
+            self,
+            address=values.get("Address", self.address),
+            powered=values.get("Powered", self.powered),
+            discovering=values.get("Discovering", self.discovering),
+            blocked=values["PowerState"] == "off-blocked" if "PowerState" in values else self.blocked,
+            low_energy="central" in values["Roles"] if "Roles" in values else self.low_energy,
+        )
+
+
+class BlueZWatch:
+    """bluetoothd and its adapters as they are now, followed over a D-Bus connection of its own.
+
+    Use it with `async with`. It asks and listens only: it neither starts bluetoothd nor switches an adapter on.
+    Raises `RadioError` on entry and from `change` when D-Bus or bluetoothd cannot be asked.
+    """
+
+    def __init__(self) -> None:
+        self.adapters: dict[str, Adapter] = {}
+        self._owner = ""  # bluetoothd's own name on the bus
+        self._stale = True
+        self._changed = asyncio.Event()
+        self._lives = count(1)
+
+    @property
+    def running(self) -> bool:
+        """Tell whether bluetoothd runs."""
+        return bool(self._owner)
+
+    async def __aenter__(self) -> Self:
+        self._bus = await _connect()
+        self._end = asyncio.create_task(self._until_the_end(), name="bluez watch")
+        try:
+            self._bus.add_message_handler(self._on_message)
+            for rule in _RULES:
+                await self._ask(_BUS, "/org/freedesktop/DBus", _BUS, "AddMatch", rule)
+            await self._refresh()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def change(self, within_s: float | None = None) -> bool:
+        """Wait for a change, at most so long, and then look; tell whether there was one."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._changed.wait()
+        except TimeoutError:
+            self._stale = True
+        changed = self._changed.is_set()
+        self._changed.clear()
+        if self._stale:
+            await self._refresh()
+        return changed
+
+    def wake(self, _cause: object = None) -> None:
+        """Let `change` return, for something that only its caller knows of."""
+        self._changed.set()
+
+    async def _close(self) -> None:
+        self._bus.disconnect()
+        await self._end
+
+    async def _until_the_end(self) -> None:
+        with suppress(Exception):
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        self._stale = True
+        self._changed.set()
+
+    async def _refresh(self) -> None:
+        """Ask for all that is known. bluetoothd is asked by its own name, because asking `org.bluez` may start it."""
+        reply = await self._ask(_BUS, "/org/freedesktop/DBus", _BUS, "GetNameOwner", _SERVICE)
+        self._see_owner("" if reply is None else reply[0])
+        self._stale = False  # now, because what comes while we ask may make it true again
+        objects = await self._ask(self._owner, "/", _OBJECTS, "GetManagedObjects") if self._owner else None
+        seen = {path: found[_ADAPTER] for path, found in (objects or [{}])[0].items() if _ADAPTER in found}
+        for path, properties in seen.items():
+            self._see(path, properties)
+        self.adapters = {name: adapter for name, adapter in self.adapters.items() if f"/org/bluez/{name}" in seen}
+
+    async def _ask(self, service: str, path: str, interface: str, member: str, *arguments: str) -> list[Any] | None:
+        """Return the answer's body, or None where it says that bluetoothd is not there."""
+        message = Message(
+            destination=service,
+            path=path,
+            interface=interface,
+            member=member,
+            signature="s" * len(arguments),
+            body=list(arguments),
+        )
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                reply = await self._bus.call(message) if self._bus.connected else None
+        except TimeoutError:
+            raise RadioError(RadioState.FAILED, "bluetoothd does not answer") from None
+        except (OSError, EOFError):
+            reply = None
+        if reply is None:
+            raise RadioError(RadioState.MISSING, "the D-Bus system bus went away")
+        return _body(reply)
+
+    def _on_message(self, message: Message) -> None:
+        """Take a signal. Anybody on the bus may send us one, so the sender and the signature are checked."""
+        if message.message_type is not MessageType.SIGNAL:
+            return
+        body, about, name = message.body, (message.member, message.signature), _name(message.path)
+        if message.sender == _BUS:
+            if about == ("NameOwnerChanged", "sss") and body[0] == _SERVICE:
+                self._see_owner(body[2])
+        elif message.sender != self._owner:
+            return
+        elif about == ("InterfacesAdded", "oa{sa{sv}}") and _ADAPTER in body[1]:
+            self._see(body[0], body[1][_ADAPTER])
+        elif about == ("InterfacesRemoved", "oas") and _ADAPTER in body[1]:
+            self.adapters.pop(_name(body[0]), None)
+        elif about == ("PropertiesChanged", "sa{sv}as") and body[0] == _ADAPTER and name in self.adapters:
+            self._see(message.path, body[1])
+        self._changed.set()
+
+    def _see_owner(self, owner: str) -> None:
+        if owner != self._owner:
+            self._owner = owner
+            self.adapters.clear()
+            self._stale = True
+
+    def _see(self, path: str | None, properties: Properties) -> None:
+        name = _name(path)
+        before = self.adapters.get(name) or Adapter(name, next(self._lives))
+        now = before.with_properties(properties)
+        if before.powered and not now.powered:
+            now = replace(now, life=next(self._lives))
+        self.adapters[name] = now
+
+
+def _name(path: str | None) -> str:
+    return (path or "").rpartition("/")[2]
+
+
+def _body(reply: Message) -> list[Any] | None:
+    if reply.message_type is not MessageType.ERROR:
+        return list(reply.body)
+    error = (reply.error_name or "").rpartition(".")[2]
+    if error in ("NameHasNoOwner", "ServiceUnknown", "UnknownObject", "UnknownMethod"):
+        return None
+    if error in ("AccessDenied", "AuthFailed"):
+        raise RadioError(RadioState.DENIED, "no right to ask bluetoothd: the user must be in the group bluetooth")
+    raise RadioError(RadioState.FAILED, f"bluetoothd answers with the error {error}")
+
+
+async def _connect() -> MessageBus:
+    """Return a connection to the system bus, or raise `RadioError`."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await MessageBus(bus_type=BusType.SYSTEM).connect()
+    except AuthError:
+        raise RadioError(RadioState.DENIED, "the D-Bus system bus refuses this user") from None
+    except TimeoutError:
+        raise RadioError(RadioState.FAILED, "the D-Bus system bus does not answer") from None
+    except Exception:  # no socket, refused, a bad address: dbus-fast has a type for each
+        raise RadioError(RadioState.MISSING, "the D-Bus system bus is not running") from None

@@ -1,0 +1,177 @@
+"""Wi-Fi management frames through a scapy capture socket on an interface in monitor mode."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import logging
+import socket
+from collections import Counter
+from contextlib import closing
+from struct import pack, unpack
+from typing import Final
+
+from scapy.arch.linux import L2ListenSocket
+
+from drivers.dot11 import decode_radiotap_frame
+from drivers.driver import Clock, Deliver, RadioState, Report
+from drivers.errors import RadioError
+
+RETRY_S: Final = 1.0
+MOST_FRAMES: Final = 64
+"""Frames taken in one wake-up, so that a flood leaves the loop time for others."""
+
+# scapy warns that it cannot dissect what it is not asked to dissect.
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+
+_EVERY_PROTOCOL: Final = 0x0003  # ETH_P_ALL
+_LINK_RADIOTAP: Final = 803  # ARPHRD_IEEE80211_RADIOTAP
+_SO_ATTACH_FILTER: Final = 26
+_SOL_PACKET: Final = 263
+_PACKET_STATISTICS: Final = 6
+_BUFFER_BYTES: Final = 1 << 20
+_MOST_BYTES: Final = 4096
+
+# The first byte of an 802.11 header: version 0, type management, then the subtype (IEEE 802.11-2020, 9.2.4.1).
+_ASSOCIATION_REQUEST: Final = 0x00
+_REASSOCIATION_REQUEST: Final = 0x20
+_PROBE_REQUEST: Final = 0x40
+_AUTHENTICATION: Final = 0xB0
+_HEADER_BYTES: Final = 24  # of a management frame (9.3.3.1)
+_FILTER: Final = (
+    # The length of the radiotap header is little-endian; the kernel's loads are not.
+    (0x30, 0, 0, 3),  # ldb [3]
+    (0x64, 0, 0, 8),  # lsh #8
+    (0x07, 0, 0, 0),  # tax
+    (0x30, 0, 0, 2),  # ldb [2]
+    (0x4C, 0, 0, 0),  # or x
+    (0x07, 0, 0, 0),  # tax
+    (0x50, 0, 0, 0),  # ldb [x + 0]
+    (0x15, 3, 0, _PROBE_REQUEST),  # jeq #..., accept
+    (0x15, 2, 0, _AUTHENTICATION),
+    (0x15, 1, 0, _ASSOCIATION_REQUEST),
+    (0x15, 0, 3, _REASSOCIATION_REQUEST),  # jeq #..., accept, refuse
+    # Accept, and cut after the 802.11 header: a stranger's SSID stays in the kernel.
+    (0x87, 0, 0, 0),  # txa
+    (0x04, 0, 0, _HEADER_BYTES),  # add #24
+    (0x16, 0, 0, 0),  # ret a
+    (0x06, 0, 0, 0),  # ret #0
+)
+
+
+class WifiDriver:
+    """Hears what stations send to find or join a network, on one interface that is in monitor mode.
+
+    Frames bear the time at which they were taken from the kernel. `dropped` counts those that the kernel had no
+    room for.
+    """
+
+    def __init__(self, receiver: str, interface: str, clock: Clock, retry_s: float = RETRY_S) -> None:
+        self.receiver = receiver
+        self.counters: Counter[str] = Counter()
+        self._interface = interface
+        self._clock = clock
+        self._retry_s = retry_s
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        """Hear until cancelled; an interface that went away, down or astray is bound anew when it can be."""
+        report(RadioState.STARTING, f"looking for the interface {self._interface}")
+        while True:
+            try:
+                with closing(_open(self._interface)) as capture:
+                    report(RadioState.HEARING, "")
+                    await self._hear(capture, deliver)
+            except (OSError, ValueError, RadioError) as error:
+                trouble = _explain(error, self._interface)
+                report(trouble.state, trouble.reason)
+            await asyncio.sleep(self._retry_s)
+
+    async def _hear(self, capture: L2ListenSocket, deliver: Deliver) -> None:
+        """Deliver frames until the socket fails, and raise its error."""
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(capture.fileno(), self._take, capture, deliver, failed)
+        try:
+            await failed
+        finally:
+            loop.remove_reader(capture.fileno())
+            self._count_drops(capture.ins)
+
+    def _take(self, capture: L2ListenSocket, deliver: Deliver, failed: asyncio.Future[None]) -> None:
+        """Take what the kernel has, at most `MOST_FRAMES`."""
+        now = self._clock()
+        sightings = []
+        try:
+            for _ in range(MOST_FRAMES):
+                _, frame, _ = capture.recv_raw(_MOST_BYTES)
+                sighting = decode_radiotap_frame(now, self.receiver, frame or b"", self.counters)
+                if sighting is not None:
+                    sightings.append(sighting)
+            self._count_drops(capture.ins)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if not failed.done():
+                failed.set_exception(error)
+        if sightings:
+            self.counters["heard"] += len(sightings)
+            deliver(sightings)
+
+    def _count_drops(self, sock: socket.socket) -> None:
+        """Add what the kernel dropped since it was last asked (packet(7), PACKET_STATISTICS)."""
+        _, dropped = unpack("II", sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+        if dropped:
+            self.counters["dropped"] += dropped
+
+
+def _open(interface: str) -> L2ListenSocket:
+    """Return a capture socket that gives only frames of this interface that passed the filter.
+
+    scapy's own way would receive from every interface until it is bound, and compile the filter with libpcap; with
+    protocol 0 it receives nothing until it is bound again.
+    """
+    socket.if_nametoindex(interface)
+    capture = L2ListenSocket(iface=interface, type=0, promisc=False, nofilter=1)
+    try:
+        _bind(capture.ins, interface)
+    except BaseException:
+        capture.close()
+        raise
+    return capture
+
+
+def _bind(sock: socket.socket, interface: str) -> None:
+    link = sock.getsockname()[3]
+    if link != _LINK_RADIOTAP:
+        raise RadioError(RadioState.FAILED, f"{interface} is not in monitor mode (link type {link}, not 803)")
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    _attach_filter(sock)
+    sock.bind((interface, _EVERY_PROTOCOL))
+    down = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if down:
+        raise OSError(down, "")
+
+
+def _attach_filter(sock: socket.socket) -> None:
+    """Give the kernel the filter as a `struct sock_fprog` (linux/filter.h)."""
+    program = b"".join(pack("HBBI", *instruction) for instruction in _FILTER)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pack("HP", len(_FILTER), ctypes.addressof(buffer)))
+
+
+def _explain(error: Exception, interface: str) -> RadioError:
+    """Say in plain words what the kernel's or scapy's error means."""
+    if isinstance(error, RadioError):
+        return error
+    if isinstance(error, PermissionError):
+        return RadioError(RadioState.DENIED, f"no right to capture on {interface}: the service needs CAP_NET_RAW")
+    number = getattr(error, "errno", None) or errno.ENODEV  # what says "no such name" bears no number
+    if number == errno.ENETDOWN:
+        return RadioError(RadioState.OFF, f"{interface} is down; `ip link set {interface} up` starts it")
+    if number in (errno.ENODEV, errno.ENXIO):
+        return RadioError(RadioState.MISSING, f"there is no interface {interface}")
+    return RadioError(
+        RadioState.FAILED, f"capture on {interface} fails with the error {errno.errorcode.get(number, number)}"
+    )

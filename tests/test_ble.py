@@ -1,0 +1,406 @@
+"""The Bluetooth driver with all of bleak and a real D-Bus; only the radio and bluetoothd are virtual."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, forget_bleak
+from virtual_gateway import VirtualGateway, listening
+
+from drivers.ble import BleDriver, Patience
+from drivers.driver import RadioState
+from drivers.sighting import Sighting
+
+pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")
+
+CARD = "D0:11:22:33:44:55"
+IDENTITY = bytes.fromhex("6e9d1c5a2b3f4e709a110c5d7e3f2b18000e0817")
+IBEACON = {0x004C: b"\x02\x15" + IDENTITY + b"\xc5"}
+UID = {"0000feaa-0000-1000-8000-00805f9b34fb": b"\x00\xee" + bytes(range(16)) + b"\x00\x00"}
+IMPATIENT = Patience(answer_s=0.2, settle_s=0.1, retry_s=0.02, longest_retry_s=0.1)
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBus]:
+    """Yield the bus, and see that no file or socket outlives what happened on it."""
+    with PrivateBus() as bus:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        before = open_files()
+        yield bus
+        gc.collect()
+        assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def driver(adapter: str | None = None) -> BleDriver:
+    return BleDriver("door", adapter, lambda: 1763791200.25, IMPATIENT)
+
+
+def play(scene: Coroutine[None, None, None]) -> None:
+    """Play a scene within bounds; it may leave no task behind."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await scene
+        await forget_bleak()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(bounded())
+
+
+@asynccontextmanager
+async def hearing(bus: PrivateBus, *names: str) -> AsyncIterator[tuple[VirtualBlueZ, VirtualGateway]]:
+    """Give a bluetoothd with adapters, and what a driver on the first says once it hears."""
+    async with VirtualBlueZ(bus.address) as bluez:
+        for name in names or ("hci0",):
+            bluez.add_adapter(name)
+        async with listening(driver()) as gateway:
+            await gateway.reported(RadioState.HEARING)
+            yield bluez, gateway
+
+
+async def heard_again(bluez: VirtualBlueZ, gateway: VirtualGateway) -> None:
+    """Wait until the driver says that it hears, and see that it does."""
+    await gateway.reported(RadioState.HEARING)
+    before = len(gateway.sightings)
+    bluez.advertise(CARD, -60, manufacturer=IBEACON)
+    await gateway.heard(before + 1)
+
+
+def test_each_advert_is_one_sighting_with_its_own_rssi(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            levels = [-60, -60, -61, -60, -63, -58, -59, -59, -59, -60] * 2
+            for level in levels:
+                bluez.advertise(CARD, level, manufacturer=IBEACON)
+            assert [sighting.rssi for sighting in await gateway.heard(20)] == levels
+
+    play(scene())
+
+
+def test_a_sighting_says_all_that_bluez_tells_of_the_advert(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.advertise(CARD, -61, manufacturer=IBEACON)
+            assert await gateway.heard(1) == [
+                Sighting(
+                    t=1763791200.25,
+                    receiver="door",
+                    radio="ble",
+                    kind="ibeacon",
+                    rssi=-61,
+                    identity=IDENTITY,
+                    power=-59,
+                    address=bytes.fromhex("d01122334455"),
+                    address_type="random",
+                )
+            ]
+
+    play(scene())
+
+
+def test_the_address_type_follows_from_bluez_and_the_top_bits(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.advertise("40:11:22:33:44:55", -61)
+            bluez.advertise("C0:11:22:33:44:55", -61)
+            bluez.advertise("40:11:22:33:44:56", -61, random=False)
+            found = [sighting.address_type for sighting in await gateway.heard(3)]
+            assert found == ["resolvable", "random", "public"]
+
+    play(scene())
+
+
+def test_a_card_that_sends_two_kinds_of_frames_is_heard_as_both(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            for _ in range(3):
+                bluez.advertise(CARD, -61, manufacturer=IBEACON)
+                bluez.advertise(CARD, -62, services=UID)
+            found = [(sighting.kind, sighting.identity, sighting.rssi) for sighting in await gateway.heard(6)]
+            assert found == [("ibeacon", IDENTITY, -61), ("eddystone-uid", bytes(range(16)), -62)] * 3
+
+    play(scene())
+
+
+def test_no_level_is_none_and_the_loss_of_a_device_is_no_advert(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.advertise(CARD, -127, manufacturer=IBEACON)
+            assert [sighting.rssi for sighting in await gateway.heard(1)] == [None]
+            bluez.stop_scanning()
+            await heard_again(bluez, gateway)
+            assert len(gateway.sightings) == 2
+
+    play(scene())
+
+
+def test_no_address_and_no_name_reaches_a_log_or_a_report(bus: PrivateBus, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.advertise(CARD, -61, name="canary phone", manufacturer=IBEACON)
+            await gateway.heard(1)
+            bluez.remove_adapter()
+            await gateway.until(lambda: gateway.states[-1:] == [RadioState.MISSING])
+            said = f"{caplog.text} {gateway.reports} {gateway.sightings}"
+            assert not any(word in said for word in ("canary", CARD, CARD.replace(":", "_"), "d01122334455"))
+
+    play(scene())
+
+
+def test_a_burst_of_many_devices_loses_nothing(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            for number in range(1000):
+                bluez.advertise(f"D0:11:22:33:44:{number % 100:02X}", -40 - number % 50, manufacturer=IBEACON)
+            await gateway.heard(1000)
+
+    play(scene())
+
+
+def test_it_counts_what_it_heard(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            door = driver()
+            async with listening(door) as gateway:
+                await heard_again(bluez, gateway)
+                bluez.advertise(CARD, -60, manufacturer=IBEACON)
+                await gateway.heard(2)
+            assert door.counters == Counter(heard=2)
+
+    play(scene())
+
+
+def test_bluetoothd_may_come_late_and_restart(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with listening(driver()) as gateway:
+            await gateway.reported(RadioState.MISSING, "bluetoothd")
+            for _ in range(3):
+                async with VirtualBlueZ(bus.address) as bluez:
+                    bluez.add_adapter()
+                    await heard_again(bluez, gateway)
+                await gateway.reported(RadioState.MISSING, "bluetoothd")
+
+    play(scene())
+
+
+def test_an_adapter_may_be_pulled_out_and_put_back(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            for _ in range(3):
+                bluez.remove_adapter()
+                await gateway.reported(RadioState.MISSING, "no Bluetooth adapter")
+                bluez.add_adapter()
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_an_adapter_put_back_before_anybody_looked_is_scanned_again(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.remove_adapter()
+            bluez.add_adapter()
+            await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_the_scan_of_somebody_else_is_not_taken_for_ours(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.power(on=False)
+            bluez.power(on=True)
+            bluez.scan_for_another()
+            await bluez.called("StartDiscovery", 2)
+            await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_an_adapter_may_be_switched_off_and_on(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            for _ in range(3):
+                bluez.power(on=False)
+                await gateway.reported(RadioState.OFF, "hci0 is switched off")
+                bluez.power(on=True)
+                await heard_again(bluez, gateway)
+            bluez.power(on=False)
+            bluez.power(on=True)
+            await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_a_blocked_adapter_says_what_frees_it(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter(powered=False, blocked=True)
+            async with listening(driver()) as gateway:
+                await gateway.reported(RadioState.OFF, "rfkill unblock")
+
+    play(scene())
+
+
+@pytest.mark.parametrize(("wanted", "heard"), [("hci1", "hci1"), ("00:1a:7d:da:71:13", "hci1"), (None, "hci2")])
+def test_the_adapter_is_chosen_by_name_or_address_or_as_the_first_that_is_on(
+    bus: PrivateBus, wanted: str | None, heard: str
+) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter("hci0", powered=False)
+            bluez.add_adapter("hci2")
+            bluez.add_adapter("hci1", address="00:1A:7D:DA:71:13", powered=wanted is not None)
+            async with listening(driver(wanted)) as gateway:
+                await gateway.reported(RadioState.HEARING)
+                for name in ("hci0", "hci1", "hci2"):
+                    bluez.advertise(CARD, -60 - int(name[3:]), manufacturer=IBEACON, adapter=name)
+                assert [sighting.rssi for sighting in await gateway.heard(1)] == [-60 - int(heard[3:])]
+
+    play(scene())
+
+
+def test_an_adapter_that_is_not_there_is_named(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter("hci0")
+            async with listening(driver("hci7")) as gateway:
+                await gateway.reported(RadioState.MISSING, "no Bluetooth adapter hci7")
+
+    play(scene())
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "state", "words"),
+    [
+        ("StartDiscovery", "org.bluez.Error.InProgress", RadioState.BUSY, "another scan"),
+        ("StartDiscovery", "org.bluez.Error.NotReady", RadioState.OFF, "hci0 is not ready"),
+        ("SetDiscoveryFilter", "org.bluez.Error.NotReady", RadioState.OFF, "hci0 is not ready"),
+        ("StartDiscovery", "org.bluez.Error.NotAuthorized", RadioState.DENIED, "group bluetooth"),
+        ("StartDiscovery", "org.freedesktop.DBus.Error.AccessDenied", RadioState.DENIED, "group bluetooth"),
+        ("StartDiscovery", "org.freedesktop.DBus.Error.ServiceUnknown", RadioState.MISSING, "bluetoothd"),
+        ("StartDiscovery", "org.freedesktop.DBus.Error.UnknownObject", RadioState.MISSING, "hci0 is gone"),
+        ("StartDiscovery", "org.bluez.Error.Failed", RadioState.FAILED, "org.bluez.Error.Failed"),
+    ],
+)
+def test_a_scan_that_is_refused_is_tried_again(
+    bus: PrivateBus, method: str, error: str, state: RadioState, words: str
+) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            bluez.fail(method, *[Fault(error)] * 3)
+            async with listening(driver()) as gateway:
+                await gateway.until(lambda: [found for found, _ in gateway.reports].count(state) == 3)
+                assert words in gateway.reports[-1][1]
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_a_scan_that_is_never_answered_is_given_up_and_tried_again(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            bluez.fail("StartDiscovery", HANG, HANG)
+            async with listening(driver()) as gateway:
+                await gateway.reported(RadioState.FAILED, "does not answer")
+                await gateway.until(lambda: gateway.states == [RadioState.FAILED, RadioState.HEARING])
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_one_adapter_that_hangs_does_not_silence_another(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus, "hci0", "hci1") as (bluez, gateway):
+            bluez.scan_for_another("hci0")
+            bluez.fail("StartDiscovery", HANG)
+            async with listening(driver("hci1")) as other:
+                await other.reported(RadioState.FAILED, "hci1")
+                await other.reported(RadioState.HEARING)
+                await bluez.called("StartDiscovery", 4)
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_a_scan_that_bluez_began_without_scanning_is_not_called_hearing(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            bluez.fail("StartDiscovery", Fault(scans=False))
+            async with listening(driver()) as gateway:
+                await gateway.until(lambda: RadioState.HEARING in gateway.states)
+                assert gateway.states == [RadioState.STARTING, RadioState.FAILED, RadioState.HEARING]
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_a_scan_that_ends_by_itself_is_begun_again(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            bluez.stop_scanning()
+            await gateway.reported(RadioState.FAILED, "does not scan")
+            await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_d_bus_may_end_and_begin_again(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with AsyncExitStack() as stack:
+            bluez = await stack.enter_async_context(VirtualBlueZ(bus.address))
+            bluez.add_adapter()
+            gateway = await stack.enter_async_context(listening(driver()))
+            await gateway.reported(RadioState.HEARING)
+            bus.stop()
+            await gateway.reported(RadioState.MISSING, "D-Bus system bus is not running")
+            bus.start()
+            await gateway.reported(RadioState.MISSING, "bluetoothd")
+            again = await stack.enter_async_context(VirtualBlueZ(bus.address))
+            again.add_adapter()
+            await heard_again(again, gateway)
+
+    play(scene())
+
+
+@pytest.mark.parametrize("fault", [Fault("org.bluez.Error.Failed"), Fault("org.bluez.Error.InProgress"), HANG])
+def test_it_ends_cleanly_whatever_bluez_says_to_that(bus: PrivateBus, fault: Fault) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, _):
+            bluez.fail("StopDiscovery", fault)
+        async with hearing(bus):
+            pass
+
+    play(scene())
+
+
+def test_cancelled_while_it_waits_for_bluez_it_leaves_no_scan_behind(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            bluez.fail("StartDiscovery", HANG)
+            async with listening(BleDriver("door", None, lambda: 0.0)):
+                await bluez.called("StartDiscovery")
+            async with listening(driver()) as gateway:
+                await heard_again(bluez, gateway)
+                assert RadioState.BUSY not in gateway.states
+
+    play(scene())
