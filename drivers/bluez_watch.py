@@ -21,6 +21,7 @@ ANSWER_S: Final = 5.0
 _BUS: Final = "org.freedesktop.DBus"
 _SERVICE: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
+_MONITORS: Final = "org.bluez.AdvertisementMonitorManager1"
 _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 # Only adapters, by their exact paths: a rule for all objects would wake us for each new device on the air.
 _PATHS: Final = tuple(f"/org/bluez/hci{number}" for number in range(16))
@@ -48,6 +49,7 @@ class Adapter:
     discovering: bool = False
     blocked: bool = False  # by rfkill; BlueZ tells from 5.66 on
     low_energy: bool = True
+    passive: bool = False  # could scan passively, when all was last asked for
 
     def with_properties(self, properties: Properties) -> Adapter:
         """Return the adapter after these properties changed."""
@@ -132,10 +134,14 @@ class BlueZWatch:
         self._see_owner("" if reply is None else reply[0])
         self._stale = False  # now, because what comes while we ask may make it true again
         objects = await self._ask(self._owner, "/", _OBJECTS, "GetManagedObjects") if self._owner else None
-        seen = {path: found[_ADAPTER] for path, found in (objects or [{}])[0].items() if _ADAPTER in found}
-        for path, properties in seen.items():
-            self._see(path, properties)
-        self.adapters = {name: adapter for name, adapter in self.adapters.items() if f"/org/bluez/{name}" in seen}
+        seen = {_name(path): found for path, found in (objects or [{}])[0].items() if _ADAPTER in found}
+        for name, interfaces in seen.items():
+            self._see(name, interfaces[_ADAPTER])
+        self.adapters = {
+            name: replace(adapter, passive=_MONITORS in seen[name])
+            for name, adapter in self.adapters.items()
+            if name in seen
+        }
 
     async def _ask(self, service: str, path: str, interface: str, member: str, *arguments: str) -> list[Any] | None:
         """Return the answer's body, or None where it says that bluetoothd is not there."""

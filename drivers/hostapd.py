@@ -24,6 +24,7 @@ from drivers.stations import (
     OFF_AIR,
     ON_AIR,
     Event,
+    Listed,
     Station,
     Stop,
     What,
@@ -41,6 +42,7 @@ MOST_STATIONS: Final = 2007
 MOST_DATAGRAMS: Final = 64
 """Datagrams taken in one wake-up, so that a flood leaves the loop time for others."""
 
+REFRESH_S: Final = 15.0
 _LOCAL: Final = 0x02
 
 T = TypeVar("T")
@@ -50,9 +52,9 @@ T = TypeVar("T")
 class Pace:
     """How often what happens, and how long to wait for an answer, in seconds."""
 
-    refresh_s: float = 15.0  # from one sighting of a connected station to the next
+    refresh_s: float = REFRESH_S  # from one sighting of a connected station to the next
     ping_s: float = 5.0  # nothing else tells that hostapd was killed
-    list_s: float = 60.0  # hostapd drops an event that finds no room, and says nothing
+    list_s: float = 60.0  # hostapd drops events that find no room, which it has for ten (net.unix.max_dgram_qlen)
     answer_s: float = 2.0
     retry_s: float = 1.0
 
@@ -93,10 +95,10 @@ class HostapdDriver:
     async def _follow(self, line: _Line) -> None:
         """Keep up with hostapd until that fails; raise why."""
         now = asyncio.get_running_loop().time
-        await self._attach(line)
-        list_at = refresh_at = now()
+        self._state = await self._ask_state(line)
+        list_at, refresh_at = now(), now() + self._pace.refresh_s
         while True:
-            if now() >= list_at and await self._list(line):
+            if now() >= list_at and await self._catch_up(line):
                 list_at = now() + self._pace.list_s
             await line.ask(b"PING", parse_pong)
             self._say_state()
@@ -105,41 +107,43 @@ class HostapdDriver:
                 refresh_at = now() + self._pace.refresh_s
             await line.rest(min(self._pace.ping_s, self._pace.refresh_s))
 
-    async def _attach(self, line: _Line) -> None:
-        if not await line.ask(b"ATTACH", parse_consent):
-            raise RadioError(RadioState.FAILED, f"hostapd refuses to tell of stations at {self._control}")
-        self._state = ON_AIR
-        with suppress(_SilenceError):
-            self._state = await line.ask(b"STATUS", parse_state)
+    async def _ask_state(self, line: _Line) -> str:
+        try:
+            return await line.ask(b"STATUS", parse_state)
+        except _SilenceError:
+            return ON_AIR
 
-    async def _list(self, line: _Line) -> bool:
-        """Take hostapd's list of stations for ours; return whether it could be had whole.
+    async def _catch_up(self, line: _Line) -> bool:
+        """Take hostapd's list of stations for ours, and deliver who is new; return whether it could be had whole.
 
         One that breaks off adds stations and takes none away; one during which stations came or went does nothing.
+        hostapd is asked for events anew, since it leaves out for good whom it could not reach eleven times running.
         """
+        if not await line.ask(b"ATTACH", parse_consent):
+            raise RadioError(RadioState.FAILED, f"hostapd refuses to tell of stations at {self._control}")
         changes = self._changes
         found, whole = await self._walk(line)
         if changes != self._changes:
             return False
+        known = set(self._stations)
         if whole:
             self._stations.clear()
-        for station in found:
-            self._add(station)
+        self._send([station for station in found if self._add(station) and station.address not in known])
         return whole
 
     async def _walk(self, line: _Line) -> tuple[list[Station], bool]:
         """Ask for one station after the other; return those on the network, and whether they are all."""
-        found: list[Station] = []
+        found: dict[bytes, Station] = {}
         command = b"STA-FIRST"
         with suppress(_SilenceError):  # PING will tell whether hostapd answers to nothing at all
             for _ in range(MOST_STATIONS + 1):
-                listed = await line.ask(command, parse_listed)
+                listed: Listed | Stop = await line.ask(command, parse_listed)
                 if isinstance(listed, Stop):
-                    return found, listed is Stop.END
+                    return list(found.values()), listed is Stop.END
                 if listed.authorized:
-                    found.append(listed.station)
+                    found[listed.station.address] = listed.station
                 command = b"STA-NEXT " + listed.station.address.hex(":").encode()
-        return found, False
+        return list(found.values()), False
 
     def _take(self, events: list[Event]) -> None:
         """Follow what hostapd tells, and deliver who joined."""
@@ -152,6 +156,7 @@ class HostapdDriver:
                 self._stations.pop(station.address, None)
             elif self._add(station):
                 joined.append(station)
+                self._state = ON_AIR
         self._send(joined)
 
     def _switch(self, *, on_air: bool) -> None:

@@ -29,7 +29,7 @@ RADIOS: tuple[Radio, ...] = ("ble", "wifi")
 
 # Not beacons: they are furniture and tags, and whoever carries one has a phone that counts.
 PEOPLE: frozenset[Kind] = frozenset(
-    {"advert", "probe-request", "association-request", "reassociation-request", "authentication"}
+    {"advert", "probe-request", "association-request", "reassociation-request", "authentication", "station"}
 )
 
 _Z80 = 1.2816  # standard deviations on either side that hold 80 % of a normal distribution

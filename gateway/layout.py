@@ -31,7 +31,7 @@ DRIVER_KEYS: dict[str, tuple[str, ...]] = {
     "simulator": ("socket", "reference"),
 }
 DRIVER_NEEDS: dict[str, tuple[str, ...]] = {"wifi": ("interface",), "hostapd": ("control",), "simulator": ("socket",)}
-UNDRIVEN = ("hostapd", "app")
+UNDRIVEN = ("app",)
 ALL_DRIVER_KEYS = tuple(dict.fromkeys(key for keys in DRIVER_KEYS.values() for key in keys))
 
 

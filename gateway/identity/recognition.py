@@ -19,6 +19,7 @@ HEARD_AS: dict[Kind, CredentialKind] = {
     "association-request": "wifi",
     "reassociation-request": "wifi",
     "authentication": "wifi",
+    "station": "wifi",  # or `wifi-key`
 }
 """Which credential a frame can be, where the frame itself names it. Other kinds are kept, not yet recognised."""
 
@@ -65,19 +66,25 @@ class Register:
 
     def recognise(self, sighting: Sighting) -> Heard | None:
         """Return the member heard, one who agreed to that and is not paused when the frame was sent, else None."""
-        kind, owners = self._heard_as.get(sighting.kind, _NOBODY)
-        member = owners.get(sighting.identity or sighting.address or b"")
+        kind, member = self._owner(sighting)
         if member is None or not member.recognisable_at(sighting.t):
             return None
-        trust = _WEAK if sighting.own_network and kind == "wifi" else _HINT
+        trust = _FRESH if kind == "wifi-key" else _WEAK if sighting.own_network and kind == "wifi" else _HINT
         return Heard(sighting.t, member.id, sighting.receiver, sighting.radio, sighting.rssi, trust, kind)
 
     def is_enrolled(self, sighting: Sighting) -> bool:
         """Tell whether the frame carries some member's credential, consented or not."""
-        _, owners = self._heard_as.get(sighting.kind, _NOBODY)
-        return (sighting.identity or sighting.address or b"") in owners
+        return self._owner(sighting)[1] is not None
+
+    def _owner(self, sighting: Sighting) -> tuple[CredentialKind, Member | None]:
+        """Return whose credential a frame carries, and its kind. A station's own key says more than its address."""
+        kind, owners = self._heard_as.get(sighting.kind, _NOBODY)
+        if sighting.kind != "station":
+            return kind, owners.get(sighting.identity or sighting.address or b"")
+        by_key = self._owners["wifi-key"].get(sighting.identity)
+        return ("wifi", owners.get(sighting.address or b"")) if by_key is None else ("wifi-key", by_key)
 
 
 # Looking up a member of an enumeration costs as much as the rest of the lookup.
-_HINT, _WEAK = Trust.HINT, Trust.WEAK
+_HINT, _WEAK, _FRESH = Trust.HINT, Trust.WEAK, Trust.FRESH
 _NOBODY: tuple[CredentialKind, dict[bytes, Member]] = ("app", {})

@@ -1,0 +1,197 @@
+"""The command `hushbell`. Each subcommand imports what it needs when it is called, so that each starts fast."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.lines import close_quietly, complain, say
+from rules.messages import language_of, speak
+
+DEFAULT_CONFIG = Path("/etc/hushbell/hushbell.yaml")
+
+DONE, AT_FAULT, WRONG_USE = 0, 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        complain(f"{message} (try `{self.prog} --help`)")
+        raise SystemExit(WRONG_USE)
+
+
+class Version(argparse.Action):
+    """Prints the version; it is looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, *_: object) -> None:
+        from importlib.metadata import version
+
+        say(f"hushbell {version('hushbell')}")
+        raise SystemExit(DONE)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe every command."""
+    top = Parser(prog="hushbell", description="The silent shop bell.")
+    top.add_argument("--version", action=Version, help="print the version and end")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, text: str, run: object, *, config: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        if config:
+            sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+        return sub
+
+    command("run", "run the daemon", _run)
+
+    sub = command("watch", "show live what the daemon hears and decides, and why", _watch)
+    sub.add_argument("--json", action="store_true", help="print what the daemon says as JSON lines")
+
+    sub = command("demo", "play a simulated shop on a broker of its own", _demo, config=False)
+    sub.add_argument("--fast", action="store_true", help="play in seconds")
+
+    sub = command("check", "validate a configuration and its rules", _check, config=False)
+    sub.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+
+    sub = command("decode", "print the sightings in captures as JSON lines", _decode, config=False)
+    sub.add_argument("capture", type=Path, nargs="+", metavar="CAPTURE")
+    sub.add_argument("--receiver", metavar="ID", help="the receiver's name, else the file's")
+
+    sub = command("replay", "run captures or sightings through the whole pipeline, without a broker", _replay)
+    sub.add_argument("file", type=Path, nargs="+", metavar="FILE")
+    sub.add_argument("--receiver", metavar="ID", help="which receiver heard the captures")
+    sub.add_argument("--speed", type=_speed, metavar="N", help="N times the frames' own pace, else as fast as it goes")
+    sub.add_argument("--crowd-estimates", action="store_true", help="print every count unrounded, none hidden")
+
+    rules = command("rules", "work with rule files", None, config=False)
+    rule_commands = rules.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    sub = rule_commands.add_parser("test", help="run rule tests")
+    sub.add_argument("file", type=Path, nargs="+", metavar="FILE")
+    sub.set_defaults(run=_rules_test)
+
+    members = command("members", "put, remove, pause or list members", None, config=False)
+    member_commands = members.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    for name, text in (
+        ("put", "put the members of a file, a JSON object a line"),
+        ("remove", "forget a member wholly"),
+        ("pause", "stop recognising a member until a time"),
+        ("list", "list the members"),
+    ):
+        sub = member_commands.add_parser(name, help=text, description=text)
+        if name == "put":
+            sub.add_argument("file", type=Path, metavar="FILE")
+        elif name != "list":
+            sub.add_argument("member", metavar="MEMBER")
+        if name == "pause":
+            sub.add_argument("until", metavar="UNTIL", help="RFC 3339, such as 2026-12-01T10:00:00+08:00")
+        sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+        sub.set_defaults(run=_members)
+
+    sub = command("enrol", "enrol a card that is held to a receiver", _enrol)
+    sub.add_argument("--receiver", metavar="ID", help="where the card is held, else the first Bluetooth receiver")
+    sub.add_argument("--member", metavar="ID", help="the back end's id for the member, else a new one")
+    sub.add_argument("--greeting", help="what the member chose to be called")
+    sub.add_argument("--purposes", default="recognise,zones,offers", help="what the member consents to")
+    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="how long to wait for the card")
+    sub.add_argument("--yes", action="store_true", help="the member has said yes to the text already")
+
+    sub = command("explain", "say why an alert or offer came, or what became of a visit", _explain)
+    sub.add_argument("id", metavar="ID", help="of an alert, an offer's feedback, an event or a visit")
+    return top
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed, expected a number above 0")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    speak(language_of(os.environ))
+    try:
+        given = parser().parse_args(arguments)
+        return int(given.run(given))
+    except BrokenPipeError:
+        close_quietly()
+        return DONE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(given: argparse.Namespace) -> int:
+    from gateway.daemon import run
+
+    return run(given.config)
+
+
+def _watch(given: argparse.Namespace) -> int:
+    from gateway.watch import watch
+
+    return watch(given.config, as_json=given.json)
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from gateway.demo import demo
+
+    return demo(fast=given.fast)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from gateway.check import check
+
+    return check(given.file or given.config, sys.stdout, sys.stderr)
+
+
+def _decode(given: argparse.Namespace) -> int:
+    from gateway.decode import decode
+
+    return decode(given.capture, given.receiver, sys.stdout, sys.stderr)
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from gateway.replay import replay
+
+    return replay(given.file, given.config, given.receiver, speed=given.speed, estimates=given.crowd_estimates)
+
+
+def _rules_test(given: argparse.Namespace) -> int:
+    from rules.rule_tests import run_rule_tests
+
+    return run_rule_tests(given.file, sys.stdout, sys.stderr)
+
+
+def _members(given: argparse.Namespace) -> int:
+    from gateway import members
+
+    match given.subcommand:
+        case "put":
+            return members.put(given.config, given.file)
+        case "remove":
+            return members.remove(given.config, given.member)
+        case "pause":
+            return members.pause(given.config, given.member, given.until)
+        case _:
+            return members.list_(given.config)
+
+
+def _enrol(given: argparse.Namespace) -> int:
+    from gateway.enrol import enrol
+
+    return enrol(given)
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from gateway.explain import explain
+
+    return explain(given.config, given.id)

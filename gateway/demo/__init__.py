@@ -1,0 +1,53 @@
+"""`hushbell demo`: a simulated shop on a broker of its own, told from what is seen on MQTT alone."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from gateway.demo.broker import free_port, make_broker
+from gateway.demo.cast import NotSeenError
+from gateway.demo.story import ROOT, Story
+from gateway.demo.wire import Wire
+from gateway.lines import complain, say
+from gateway.shipped import shipped_folder
+
+SIX_LINES = 6
+
+
+def demo(*, fast: bool) -> int:
+    """Play the demo; return 0 when every step was really seen."""
+    with tempfile.TemporaryDirectory(prefix="hushbell-demo-") as name:
+        folder = Path(name)
+        port = free_port()
+        broker = make_broker(folder, port)
+        broker.start()
+        try:
+            asyncio.run(_play(folder, port, fast=fast))
+        except NotSeenError as error:
+            complain(str(error))
+            _show_log(folder)
+            return 1
+        finally:
+            broker.stop()
+    return 0
+
+
+async def _play(folder: Path, port: int, *, fast: bool) -> None:
+    wire = Wire(port)
+    await wire.join()
+    try:
+        text = (shipped_folder() / "demo.yaml").read_text(encoding="utf-8").replace(":18830", f":{wire.port}")
+        (folder / "demo.yaml").write_text(text, encoding="utf-8")
+        say("\n".join(text.splitlines()[:SIX_LINES]))
+        say(f"Listen in from a second terminal: mosquitto_sub -V mqttv5 -p {port} -t '{ROOT}/#' -v\n")
+        await Story(folder, port, wire, fast=fast).play()
+    finally:
+        await wire.cut()
+
+
+def _show_log(folder: Path) -> None:
+    log = folder / "hushbell.log"
+    for line in log.read_text(encoding="utf-8").splitlines()[-20:] if log.exists() else ():
+        complain(f"the gateway said: {line}")

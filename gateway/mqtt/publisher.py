@@ -1,0 +1,197 @@
+"""Brings what is committed to the broker: in order, marked only when acknowledged, and nothing that is too late."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from gateway.mqtt.connection import Connection, Delivery, Outgoing
+from gateway.mqtt.topics import Topics
+from gateway.store.database import StoreError
+from gateway.store.outbox import START, OutboxRow, Place, advanced
+from gateway.store.store import Store
+
+log = logging.getLogger("hushbell.mqtt")
+
+MARK_AFTER_S = 1.0
+MARK_BATCH = 256
+MARK_MOST = 4 * MARK_BATCH
+"""Acknowledged events are marked in one transaction, when they are this old or this many.
+
+While the store cannot mark them no more than the last number are sent.
+"""
+
+READ_AHEAD = 128
+"""Events read at a time; those that were not yet sent are read again when the store changed."""
+
+REST_S = 15.0
+"""How long events rest that the broker refused, and how long a store that gave an error."""
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+
+class Publisher:
+    """Sends the outbox whenever there is a link.
+
+    What a lost link left open is read and sent again, under its own id. `counters` counts `delivered`, `refused` and
+    `lost`.
+    """
+
+    def __init__(
+        self, store: Store, connection: Connection, topics: Topics, timezone: ZoneInfo, clock: Callable[[], float]
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._store = store
+        self._connection = connection
+        self._topics = topics
+        self._timezone = timezone
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._sent_to = START
+        self._ahead: deque[OutboxRow] = deque()  # the first of what the store has behind `_sent_to`
+        self._changed = False  # the store did, since it was last read
+        self._open: set[Place] = set()  # sent, not yet acknowledged
+        self._acknowledged: dict[Place, None] = {}  # in their order
+        self._mark_due = False
+        self._draining = 0
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
+
+    async def run(self) -> None:
+        """Publish until cancelled; then mark what was acknowledged."""
+        ends = [self._store.watch(self._on_change), self._connection.watch(self._wake.set)]
+        self._wake.set()
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._step()
+        finally:
+            for end in ends:
+                end()
+            for timer in self._timers.values():
+                timer.cancel()
+            await self._mark()
+
+    async def drained(self) -> None:
+        """Wait until all that was committed before is acknowledged and marked, which may be never."""
+        self._draining += 1
+        self._idle.clear()
+        self._wake.set()
+        try:
+            await self._idle.wait()
+        finally:
+            self._draining -= 1
+
+    async def _step(self) -> None:
+        try:
+            empty = await self._send_pending()
+        except StoreError as error:
+            log.error("the outbox cannot be read: %s", error)
+            self._later(REST_S, self._wake.set)
+            return
+        hurry = self._mark_due or (self._draining and not self._open)
+        if hurry or len(self._acknowledged) >= MARK_BATCH:
+            await self._mark()
+        if (empty or not self._store.queued) and not self._open and not self._acknowledged:
+            self._idle.set()
+
+    async def _send_pending(self) -> bool:
+        """Send as long as there is room; return whether everything is sent."""
+        while self._connection.room and len(self._acknowledged) < MARK_MOST:
+            if not self._ahead and not await self._read():
+                return True
+            await self._send()
+            if len(self._acknowledged) >= MARK_BATCH:
+                await self._mark()
+        return False
+
+    async def _read(self) -> bool:
+        """Read what is to be sent next; return whether there is any."""
+        self._changed = False
+        self._ahead.extend(await self._store.pending(READ_AHEAD, self._sent_to))
+        return bool(self._ahead)
+
+    async def _send(self) -> None:
+        """Send what there is room for, leaving out what is on its way and giving up what is too late."""
+        now = self._clock()
+        late = False
+        while self._ahead and self._connection.room:
+            row = self._ahead.popleft()
+            self._sent_to = advanced(self._sent_to, row)
+            if row.event.expires <= now:
+                late = True
+            elif row.place not in self._open and row.place not in self._acknowledged:
+                self._open.add(row.place)
+                self._connection.send(self._message(row, now), self._on_done(row.place))
+        if self._changed:
+            self._ahead.clear()
+        if late:
+            await self._store.expire(now)
+
+    def _message(self, row: OutboxRow, now: float) -> Outgoing:
+        event = row.event
+        return Outgoing(
+            self._topics.under(event.topic),
+            event.body(self._topics.source, self._timezone),
+            expiry_s=max(1, int(event.expires - now)),
+            content_type=CONTENT_TYPE,
+        )
+
+    def _on_done(self, place: Place) -> Callable[[Delivery, str], None]:
+        def done(delivery: Delivery, reason: str) -> None:
+            self._open.discard(place)
+            self.counters[delivery.value] += 1
+            if delivery is Delivery.DELIVERED:
+                self._acknowledged[place] = None
+                self._later(MARK_AFTER_S, self._on_mark_due)
+            elif delivery is Delivery.LOST:
+                self._start_over()
+            else:
+                log.warning("the broker refuses an event of priority %d: %s", place[0], reason)
+                self._later(REST_S, self._start_over)
+
+        return done
+
+    def _start_over(self) -> None:
+        """Read the queue from its beginning, for what was sent in vain."""
+        self._sent_to = START
+        self._ahead.clear()
+        self._wake.set()
+
+    def _on_change(self) -> None:
+        """Forget what was read ahead: the store has something more urgent, or holds it no longer."""
+        self._changed = True
+        self._ahead.clear()
+        self._wake.set()
+
+    def _on_mark_due(self) -> None:
+        self._mark_due = True
+        self._wake.set()
+
+    async def _mark(self) -> None:
+        self._mark_due = False
+        places = list(self._acknowledged)
+        if not places:
+            return
+        try:
+            await self._store.mark_sent(places, self._clock())
+        except StoreError as error:
+            log.error("what was sent cannot be marked: %s", error)
+            self._later(MARK_AFTER_S, self._on_mark_due)
+        else:
+            for place in places:
+                del self._acknowledged[place]
+
+    def _later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call once, later; a call that is due already stays as it is."""
+
+        def due() -> None:
+            del self._timers[call]
+            call()
+
+        if call not in self._timers:
+            self._timers[call] = asyncio.get_running_loop().call_later(delay_s, due)

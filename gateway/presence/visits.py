@@ -1,0 +1,387 @@
+"""Visits: who is here, since when, and where; from frames, one at a time.
+
+Laws. A visit starts with the first zone held, of whatever kind, and ends once. A pass has held zones outside only; it
+goes on while their levels are met, and what cannot be told leaves it where it is. Whoever held any other zone is
+within: what cannot be told then is `inside`, in no zone, and every frame keeps the visit alive. Silence neither moves
+nor ends a visit until the leave time has passed; then it ended with the last frame that counted. Whoever returns
+before that goes on with the same visit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum, auto
+from heapq import heappop, heappush
+from typing import Literal
+
+from gateway.config import Zone, ZoneKind
+from gateway.events import Json
+from gateway.heard import Heard
+from gateway.presence.whereabouts import Whereabouts
+from gateway.presence.zones import NOWHERE, Plan
+from rules.situation import Trust
+
+SETTLE_S = 0.25  # receivers that heard the same advert have all spoken by then
+STRANGE_S = 10.0  # whoever is heard too weakly for any zone is forgotten so soon
+ROUTE_LENGTH = 64  # stops kept of one visit, the newest
+
+What = Literal["started", "moved", "ended"]
+Reason = Literal["left", "closed"]
+
+
+class Stage(Enum):
+    """How far a member has come."""
+
+    AWAY = auto()
+    PASSING = auto()
+    WITHIN = auto()
+
+
+class Found(Enum):
+    """What was found of where a member is."""
+
+    OUTSIDE = auto()
+    ELSEWHERE = auto()  # a zone of any other kind
+    UNSURE = auto()
+    SILENT = auto()  # for the leave time
+
+
+STAGES: Mapping[tuple[Stage, Found], tuple[Stage, What | None]] = {
+    (Stage.AWAY, Found.OUTSIDE): (Stage.PASSING, "started"),
+    (Stage.AWAY, Found.ELSEWHERE): (Stage.WITHIN, "started"),
+    (Stage.AWAY, Found.UNSURE): (Stage.AWAY, None),
+    (Stage.AWAY, Found.SILENT): (Stage.AWAY, None),
+    (Stage.PASSING, Found.OUTSIDE): (Stage.PASSING, "moved"),
+    (Stage.PASSING, Found.ELSEWHERE): (Stage.WITHIN, "moved"),
+    (Stage.PASSING, Found.UNSURE): (Stage.PASSING, None),
+    (Stage.PASSING, Found.SILENT): (Stage.AWAY, "ended"),
+    (Stage.WITHIN, Found.OUTSIDE): (Stage.WITHIN, "moved"),
+    (Stage.WITHIN, Found.ELSEWHERE): (Stage.WITHIN, "moved"),
+    (Stage.WITHIN, Found.UNSURE): (Stage.WITHIN, "moved"),
+    (Stage.WITHIN, Found.SILENT): (Stage.AWAY, "ended"),
+}
+
+
+Stop = tuple[str | None, float]
+"""A zone, None where it was not known, and since when."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visit. Times are seconds since the epoch."""
+
+    member: str
+    started: float
+    zone: str | None
+    kind: ZoneKind
+    zone_since: float
+    kind_since: float  # since when zones of this kind are held
+    last_heard: float  # the newest frame that keeps the visit alive
+    zone_heard: float  # the newest frame that agrees with `zone`: a dwell lasts from `zone_since` until then
+    trust: Trust  # the best of the visit
+    credential: str  # kind of the one that gave `trust`
+    confidence: float  # 0 to 1, of the newest judgement
+    held_door: bool = False
+    held_inside: bool = False  # any zone of a kind other than `outside`
+    route: list[Stop] = field(default_factory=list)
+    alias: str = ""  # set by the caller
+
+    def snapshot(self) -> VisitSnapshot:
+        """Return what must be kept to go on after a restart."""
+        return VisitSnapshot(
+            self.member,
+            self.alias,
+            self.started,
+            self.zone,
+            self.kind,
+            self.zone_since,
+            self.kind_since,
+            self.last_heard,
+            int(self.trust),
+            self.credential,
+            self.held_door,
+            self.held_inside,
+            tuple(self.route),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VisitSnapshot:
+    """What is kept of an open visit; written when it changes, never for a frame."""
+
+    member: str
+    alias: str
+    started: float
+    zone: str | None
+    kind: ZoneKind
+    zone_since: float
+    kind_since: float
+    last_heard: float
+    trust: int
+    credential: str
+    held_door: bool
+    held_inside: bool
+    route: tuple[Stop, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Json]) -> VisitSnapshot:
+        """Take what `as_json` gave."""
+        return cls(**{**kept, "route": tuple((zone, since) for zone, since in kept["route"])})
+
+    def visit(self) -> Visit:
+        """Return the visit as it was."""
+        return Visit(
+            member=self.member,
+            alias=self.alias,
+            started=self.started,
+            zone=self.zone,
+            kind=self.kind,
+            zone_since=self.zone_since,
+            kind_since=self.kind_since,
+            last_heard=self.last_heard,
+            zone_heard=self.last_heard,
+            trust=Trust(self.trust),
+            credential=self.credential,
+            confidence=0.0,
+            held_door=self.held_door,
+            held_inside=self.held_inside,
+            route=list(self.route),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A visit that started, moved or ended.
+
+    `at` is the time of the frame that first spoke for it (ended: of the last frame that counted), `decided` the time
+    at which it was clear. `visit` goes on changing; the other fields are as decided.
+    """
+
+    what: What
+    visit: Visit
+    at: float
+    decided: float
+    zone: str | None
+    kind: ZoneKind  # `inside` where the zone is None
+    confidence: float
+    came_from: str | None = None
+    came_from_kind: ZoneKind | None = None
+    reason: Reason | None = None
+
+
+@dataclass(slots=True)
+class Person:
+    """A member who is heard."""
+
+    member: str
+    where: Whereabouts
+    trust: Trust
+    credential: str
+    newest: float  # frame
+    seen: float  # from here on the leave time counts
+    stage: Stage = Stage.AWAY
+    visit: Visit | None = None
+    first: float = 0.0  # frame that waits for judgement
+    due: float = math.inf  # when it is judged
+
+
+class Presence:
+    """All members who are here. `visits` are the open ones; `deadline` is when `advance` must be called next."""
+
+    def __init__(self, zones: Sequence[Zone], leave_after_s: float) -> None:
+        self._zones = tuple(zones)
+        self._numbers = {zone.id: number for number, zone in enumerate(zones)}
+        self._plan = Plan.of(zones)
+        self._leave_after_s = leave_after_s
+        self._people: dict[str, Person] = {}
+        self._judging: deque[tuple[float, Person]] = deque()
+        self._leaving: list[tuple[float, int, Person]] = []
+        self._met = 0
+        self._now = -math.inf
+        self.deadline = math.inf
+        self.visits: dict[str, Visit] = {}
+
+    def hear(self, heard: Heard) -> Sequence[Change]:
+        """Take one frame, after all that was due before it; a late one counts as if it came now."""
+        t = heard.t
+        changes = self.advance(t) if t >= self.deadline else ()
+        ear = self._plan.ears.get(heard.receiver)
+        if ear is None:
+            return changes
+        person = self._people.get(heard.member)
+        if person is None:
+            person = self._meet(heard)
+        elif t > person.newest:
+            person.newest = t
+        if heard.trust > person.trust:
+            _trust(person, heard)
+        if person.where.hear(ear, heard):
+            visit = person.visit
+            if visit and t > visit.last_heard:
+                visit.last_heard = visit.zone_heard = person.seen = t
+        elif person.due == math.inf:
+            self._await(person, t)
+        return changes
+
+    def advance(self, now: float) -> Sequence[Change]:
+        """Do all that is due up to and including `now`, in the order of time and, within one moment, of members."""
+        changes: list[Change] = []
+        while self.deadline <= now:
+            if self._judging and self._judging[0][0] == self.deadline:
+                due, person = self._judging.popleft()
+                change = self._judge(person, due)
+            else:
+                due, _, person = heappop(self._leaving)
+                change = self._part(person, due)
+            if change:
+                changes.append(change)
+            self._look_ahead()
+        self._now = max(self._now, now)
+        changes.sort(key=lambda change: (change.decided, change.visit.member))
+        return changes
+
+    def forget(self, member: str) -> None:
+        """Drop all that is known of a member, without a change."""
+        self._people.pop(member, None)
+        self.visits.pop(member, None)
+
+    def restore(self, visits: Iterable[VisitSnapshot], now: float) -> None:
+        """Go on with visits that were open before a restart; the leave time begins anew."""
+        self._now = max(self._now, now)
+        for kept in visits:
+            visit = kept.visit()
+            where = Whereabouts(now, self._numbers.get(kept.zone or "", NOWHERE), within=kept.held_inside)
+            stage = Stage.WITHIN if kept.held_inside else Stage.PASSING
+            person = Person(kept.member, where, visit.trust, visit.credential, kept.last_heard, now, stage, visit)
+            self._people[kept.member] = person
+            self.visits[kept.member] = visit
+            self._watch(person, now + self._leave_after_s)
+
+    # deadlines
+
+    def _meet(self, heard: Heard) -> Person:
+        t = max(heard.t, self._now)
+        person = Person(heard.member, Whereabouts(t), heard.trust, heard.credential, heard.t, t)
+        self._people[heard.member] = person
+        self._watch(person, t + min(STRANGE_S, self._leave_after_s))
+        return person
+
+    def _await(self, person: Person, t: float) -> None:
+        """Judge a person's frames soon: not before the other receivers have spoken."""
+        self._now = max(self._now, t)
+        person.first, person.due = t, self._now + SETTLE_S
+        self._judging.append((person.due, person))
+        self.deadline = min(self.deadline, person.due)
+
+    def _watch(self, person: Person, due: float) -> None:
+        """Look at `due` whether a person has left."""
+        self._met += 1
+        heappush(self._leaving, (due, self._met, person))
+        self.deadline = min(self.deadline, due)
+
+    def _look_ahead(self) -> None:
+        self.deadline = self._judging[0][0] if self._judging else math.inf
+        if self._leaving and self._leaving[0][0] < self.deadline:
+            self.deadline = self._leaving[0][0]
+
+    def _judge(self, person: Person, now: float) -> Change | None:
+        person.due = math.inf
+        if self._people.get(person.member) is not person:
+            return None
+        since = person.where.judge(self._plan, now, person.first)
+        change = self._find(person, since, now) if since is not None else None
+        visit = person.visit
+        if visit:
+            visit.confidence = person.where.confidence
+            if person.where.supported:
+                visit.zone_heard = max(visit.zone_heard, person.newest)
+            if person.where.supported or person.stage is Stage.WITHIN:
+                visit.last_heard = max(visit.last_heard, person.newest)
+                person.seen = max(person.seen, person.newest)
+        return change
+
+    def _part(self, person: Person, now: float) -> Change | None:
+        """See whether a person has been silent for too long, and look again later if not."""
+        if self._people.get(person.member) is not person:
+            return None
+        if person.due < math.inf:
+            leaves = person.due
+        else:
+            leaves = person.seen + self._leave_after_s if person.visit else person.newest + STRANGE_S
+        if leaves > now:
+            self._watch(person, leaves)
+            return None
+        self.forget(person.member)
+        return self._end(person, now)
+
+    # what is found
+
+    def _find(self, person: Person, since: float, now: float) -> Change | None:
+        number = person.where.zone
+        zone = self._zones[number] if number != NOWHERE else None
+        found = Found.UNSURE if zone is None else Found.OUTSIDE if zone.kind == "outside" else Found.ELSEWHERE
+        person.stage, what = STAGES[person.stage, found]
+        if what == "started" and zone:
+            return self._start(person, zone, since, now)
+        if what == "moved" and person.visit:
+            return self._move(person, person.visit, zone, since, now)
+        return None
+
+    def _start(self, person: Person, zone: Zone, since: float, now: float) -> Change:
+        visit = Visit(
+            member=person.member,
+            started=since,
+            zone=zone.id,
+            kind=zone.kind,
+            zone_since=since,
+            kind_since=since,
+            last_heard=person.newest,
+            zone_heard=person.newest,
+            trust=person.trust,
+            credential=person.credential,
+            confidence=person.where.confidence,
+        )
+        person.visit = self.visits[person.member] = visit
+        person.seen = person.newest
+        _arrive(person, visit, zone, since)
+        return Change("started", visit, since, now, zone.id, zone.kind, visit.confidence)
+
+    def _move(self, person: Person, visit: Visit, zone: Zone | None, since: float, now: float) -> Change:
+        came_from, came_from_kind = visit.zone, visit.kind
+        since = max(since, visit.zone_since)
+        visit.zone, visit.zone_since = (zone.id, since) if zone else (None, since)
+        visit.kind = zone.kind if zone else "inside"
+        if visit.kind != came_from_kind:
+            visit.kind_since = since
+        visit.confidence = person.where.confidence
+        _arrive(person, visit, zone, since)
+        return Change("moved", visit, since, now, visit.zone, visit.kind, visit.confidence, came_from, came_from_kind)
+
+    def _end(self, person: Person, now: float) -> Change | None:
+        person.stage, what = STAGES[person.stage, Found.SILENT]
+        visit = person.visit
+        if what is None or visit is None:
+            return None
+        return Change(what, visit, visit.last_heard, now, visit.zone, visit.kind, visit.confidence, reason="left")
+
+
+def _arrive(person: Person, visit: Visit, zone: Zone | None, since: float) -> None:
+    """Note what a newly held zone means to the rest of the visit."""
+    if zone and zone.kind != "outside":
+        person.where.within = visit.held_inside = True
+        visit.held_door = visit.held_door or zone.kind == "door"
+    visit.route.append((visit.zone, since))
+    del visit.route[:-ROUTE_LENGTH]
+
+
+def _trust(person: Person, heard: Heard) -> None:
+    """Let the credential that is hardest to fake stand for the visit."""
+    person.trust, person.credential = heard.trust, heard.credential
+    if person.visit:
+        person.visit.trust, person.visit.credential = heard.trust, heard.credential

@@ -1,0 +1,141 @@
+"""Where one member is, from frames: levels that are judged together, and coarser news that counts at once."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gateway.heard import Heard
+from gateway.presence.zones import AWAY, CALM, NOWHERE, Ear, Hold, Link, Plan, agree, weigh
+
+AT_ONCE = 0.6  # confidence of a zone held by a single frame
+LEVELLED_S = 15.0  # coarser news counts where levels have been silent for longer
+COARSE_S = 90.0  # a phone probes once a minute
+BURST_S = 10.0  # one scan of a phone, on all channels and at all receivers
+LOUDER_DB = 6.0  # within a burst, another receiver must be louder by this
+PATIENCE_S = 4.0  # the zone's own receiver may be silent for so long while others are heard
+
+
+class Coarse(NamedTuple):
+    """A zone by Wi-Fi or by the member's own app; `level` is -inf where it is only known as connected."""
+
+    level: float
+    receiver: str
+    t: float
+    zone: int
+    weak: bool
+
+    def gives_way(self, news: Coarse) -> bool:
+        """Tell whether `news` counts instead: levelled beats connected, and a burst is heard best by one receiver."""
+        age_s = news.t - self.t
+        if news.level == -math.inf < self.level:
+            return age_s > COARSE_S
+        return news.receiver == self.receiver or age_s > BURST_S or news.level >= self.level + LOUDER_DB
+
+
+class Whereabouts:
+    """What is known of where one member is. `zone` and `confidence` are those held."""
+
+    __slots__ = (
+        "_coarse",
+        "_heard",
+        "_hold",
+        "_links",
+        "_newly_levelled",
+        "_news",
+        "_sure_until",
+        "supported",
+        "within",
+    )
+
+    def __init__(self, now: float, zone: int = AWAY, *, within: bool = False) -> None:
+        self._hold = Hold(now, zone)
+        self._links: dict[str, Link] = {}
+        self._heard = -math.inf  # newest frame with a level
+        self._sure_until = -math.inf
+        self._newly_levelled = False
+        self._coarse: Coarse | None = None
+        self._news: Coarse | None = None
+        self.within = within  # a zone that is not outside was held
+        self.supported = False  # the last judgement found the member where it holds them
+
+    @property
+    def zone(self) -> int:
+        return self._hold.zone
+
+    @property
+    def confidence(self) -> float:
+        return self._hold.confidence
+
+    def hear(self, ear: Ear, heard: Heard) -> bool:
+        """Take one frame; tell whether it agrees with the held zone so well that nothing is to be judged."""
+        t, _, receiver, radio, rssi, _, credential = heard
+        if rssi is None or radio != "ble" or credential == "app":
+            self._take_news(ear, heard)
+            return False
+        if t > self._heard:
+            self._heard = t
+        link = self._links.get(receiver)
+        if link is None:
+            self._links[receiver] = Link(ear, t, rssi)
+        else:
+            link.update(t, rssi)
+            if link.low <= rssi <= link.high and t <= self._sure_until:
+                if link.home and t > self._sure_until - PATIENCE_S:
+                    self._sure_until = t + PATIENCE_S
+                return True
+        self._newly_levelled = True
+        return False
+
+    def _take_news(self, ear: Ear, heard: Heard) -> None:
+        rssi, zone = heard.rssi, ear.connected
+        if rssi is None:
+            news = None if zone is None else Coarse(-math.inf, heard.receiver, heard.t, zone, weak=False)
+        else:
+            entry = ear.met(rssi)
+            news = entry and Coarse(rssi + entry.offset, heard.receiver, heard.t, entry.zone, entry.weak)
+        if news and (self._news is None or news > self._news):
+            self._news = news
+
+    def judge(self, plan: Plan, now: float, at: float) -> float | None:
+        """Judge all frames since the last judgement, the first of which came `at`.
+
+        Return since when another zone is held; None where it has not changed.
+        """
+        taken = self._sort_news(now)
+        levelled = now - self._heard <= LEVELLED_S
+        if levelled and not self._newly_levelled:
+            return None
+        self._newly_levelled = False
+        links = self._links.values() if levelled else ()
+        hold = self._hold
+        odds = weigh(links, now, self._heard, hold.zone, within=self.within)
+        if self._coarse:
+            odds = odds.with_coarse(self._coarse.zone, hold.zone, AT_ONCE)
+        if taken and not levelled and self._coarse and self._coarse.zone != hold.zone:
+            hold.take(self._coarse.zone, AT_ONCE)
+            since: float | None = at
+        else:
+            since = hold.judge(odds, now, at, plan, within=self.within)
+        here = odds.nowhere if hold.zone == NOWHERE else odds.held
+        self.supported = since is not None or hold.zone == NOWHERE or here >= 0.5
+        self._look_away(sure=since is None and hold.calm and here >= CALM)
+        return since
+
+    def _sort_news(self, now: float) -> bool:
+        """Keep the coarse news that counts, if any; tell whether it is new."""
+        old, news, self._news = self._coarse, self._news, None
+        if old and (now - old.t > COARSE_S or (old.weak and self.within)):
+            old = self._coarse = None
+        if news is None or (news.weak and self.within) or (old and not old.gives_way(news)):
+            return False
+        self._coarse = news
+        return True
+
+    def _look_away(self, *, sure: bool) -> None:
+        """Say which frames need no judgement from now on: none unless all is `sure`."""
+        self._sure_until = -math.inf
+        if not sure:
+            return
+        agree(self._links.values(), self.zone, self._heard)
+        self._sure_until = math.inf if self.zone == NOWHERE else self._heard + PATIENCE_S

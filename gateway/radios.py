@@ -1,0 +1,45 @@
+"""Makes the driver that a receiver's configuration asks for; each imports its library only when it is wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from drivers.driver import Clock, Deliver, Driver, RadioState, Report
+from gateway.config import Receiver
+
+
+class NoDriver:
+    """Stands in for a radio that this version cannot drive, and says so on the status."""
+
+    def __init__(self, receiver: str, name: str) -> None:
+        self.receiver = receiver
+        self.counters: Counter[str] = Counter()
+        self._name = name
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        report(RadioState.FAILED, f"this version has no driver for {self._name}")
+
+
+def make_driver(receiver: Receiver, clock: Clock, leave_after_s: float) -> Driver:
+    """Return the driver for one configured receiver; what it calls connected stays so for a visit to last."""
+    match receiver.driver:
+        case "ble":
+            from drivers.ble import BleDriver
+
+            return BleDriver(receiver.id, receiver.adapter, clock)
+        case "wifi":
+            from drivers.wifi import WifiDriver
+
+            return WifiDriver(receiver.id, receiver.interface or "", clock)
+        case "hostapd":
+            from drivers.hostapd import REFRESH_S, HostapdDriver, Pace
+
+            pace = Pace(refresh_s=min(REFRESH_S, leave_after_s / 4))
+            return HostapdDriver(receiver.id, receiver.control or Path(), clock, pace)
+        case "simulator":
+            from drivers.simulator import SimulatorDriver
+
+            return SimulatorDriver(receiver.id, receiver.socket or Path(), clock)
+        case other:
+            return NoDriver(receiver.id, other)

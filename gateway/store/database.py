@@ -1,0 +1,298 @@
+"""The SQLite database as a seam: committed rows are read, and statements are written together or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import aiosqlite
+
+from gateway.store import schema
+
+Row = tuple[Any, ...]
+
+BUSY_S = 5.0
+"""How long another process's transaction is waited for."""
+
+LOG_KEPT_BYTES = 8 << 20
+"""What the write-ahead log is cut back to after a burst."""
+
+BESIDE = ("", "-wal", "-shm")
+"""SQLite's files, as endings of the database's name."""
+
+
+class Reason(Enum):
+    """Why the store could not do its work; a caller may wait, tell or give up by it."""
+
+    LOCKED = "another process holds the database"
+    FULL = "the disk is full"
+    READONLY = "the database can only be read"
+    CORRUPT = "the database is damaged"
+    DENIED = "no right to open it"
+    DISK = "the disk gave an error"
+    NEWER = "a newer Hushbell made this database"
+    OTHER = "the database refused"
+
+
+class StoreError(Exception):
+    """What went wrong with the database, in one line. Nothing of the failed write was kept."""
+
+    def __init__(self, path: Path, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{path}: {reason.value}" + (f" ({detail})" if detail else ""))
+        self.reason = reason
+
+
+class Statement(NamedTuple):
+    """One SQL statement, run once for each row of parameters."""
+
+    sql: str
+    rows: Sequence[Sequence[object]] = ((),)
+
+
+class Database:
+    """One file, read and written on connections of their own, so that what is not yet committed is never read.
+
+    `set_aside` is where a damaged file was moved to when this one was opened.
+    """
+
+    def __init__(self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection | None) -> None:
+        self.path = path
+        self.set_aside: Path | None = None
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, now: float) -> Database:
+        """Open or begin the database; a damaged one is moved aside, named after `now` (epoch seconds).
+
+        Raises StoreError.
+        """
+        _prepare(path)
+        try:
+            return await cls._open(path)
+        except StoreError as error:
+            if error.reason is not Reason.CORRUPT:
+                raise
+        set_aside = _set_aside(path, now)
+        _prepare(path)
+        database = await cls._open(path)
+        database.set_aside = set_aside
+        return database
+
+    @classmethod
+    async def _open(cls, path: Path) -> Database:
+        with _translating(path):
+            writer = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S)
+            try:
+                await _set_up(writer, path)
+                reader = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S)
+            except BaseException:
+                await writer.close()
+                raise
+            await reader.execute("PRAGMA query_only = ON")
+            return cls(path, reader, writer)
+
+    @classmethod
+    async def open_readonly(cls, path: Path) -> Database | None:
+        """Open for reading and change nothing on the disk; None when there is no database. Raises StoreError.
+
+        A write-ahead log means that somebody writes, or was killed while writing: then SQLite's own locks are used.
+        Without one the file rests, and may lie where no lock file can be made.
+        """
+        if not _exists(path):
+            return None
+        uri = f"file:{quote(str(path))}?mode=ro"
+        if not path.with_name(path.name + "-wal").exists():
+            uri += "&immutable=1"
+        with _translating(path):
+            reader = await aiosqlite.connect(uri, isolation_level=None, timeout=BUSY_S, uri=True)
+            try:
+                version = await _version(reader, path)
+            except BaseException:
+                await reader.close()
+                raise
+            if version > 0:
+                return cls(path, reader, None)
+            await reader.close()
+            return None
+
+    async def close(self) -> None:
+        """Finish what runs and close; the last to close a database folds its log into the file."""
+        async with self._turn:
+            await self._reader.close()
+            if self._writer is not None:
+                await self._writer.close()
+
+    async def read(self, sql: str, *parameters: object) -> list[Row]:
+        """Return the rows of a query over what is committed. Raises StoreError."""
+        with _translating(self.path):
+            return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
+
+    async def write(self, *statements: Statement) -> list[int]:
+        """Run statements as one transaction; return how many rows each changed.
+
+        Raises StoreError, and then none of them took effect.
+        """
+        writer = self._writer
+        if writer is None:
+            raise StoreError(self.path, Reason.READONLY)
+        with _translating(self.path):
+            async with self._turn:
+                try:
+                    await writer.execute("BEGIN IMMEDIATE")
+                    changed = [(await writer.executemany(*each)).rowcount if each.rows else 0 for each in statements]
+                    await writer.commit()
+                    return changed
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        await writer.rollback()
+                    raise
+
+    async def empty_log(self) -> None:
+        """Fold the write-ahead log into the file and cut it to nothing, so that it holds no old copy of a row."""
+        if self._writer is not None:
+            async with self._turn:
+                with suppress(sqlite3.OperationalError):  # a reader in another process is in the way
+                    await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class FolderLock:
+    """Lets one daemon at a time use a state folder. The kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._file: int | None = None
+
+    def take(self) -> bool:
+        """Return whether the folder is now ours."""
+        if self._file is not None:
+            return True
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+    def free(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def json_text(value: object) -> str:
+    """Write a value as it is kept in a column."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def forget_set_aside(path: Path, before: float) -> int:
+    """Delete damaged files that were moved aside before a time (epoch seconds); return how many."""
+    old = [file for file in path.parent.glob(f"{path.name}.corrupt-*") if _stamp(file) < before]
+    for file in old:
+        file.unlink(missing_ok=True)
+    return len(old)
+
+
+def _stamp(file: Path) -> float:
+    digits = file.name.rpartition(".corrupt-")[2].partition("-")[0]
+    return float(digits) if digits.isdigit() else 0.0
+
+
+def _prepare(path: Path) -> None:
+    """Make the folder (0700) and the file (0600) before SQLite makes them readable to others."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            with suppress(PermissionError):
+                os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+
+
+def _set_aside(path: Path, now: float) -> Path:
+    """Move a damaged database with its log out of the way, unless a daemon uses it. Raises StoreError."""
+    lock = FolderLock(path.parent)
+    if not lock.take():
+        raise StoreError(path, Reason.CORRUPT, "stop the daemon; it begins a new one when it starts")
+    try:
+        target = path.with_name(f"{path.name}.corrupt-{int(now)}")
+        for ending in BESIDE:
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).rename(target.with_name(target.name + ending))
+    finally:
+        lock.free()
+    return target
+
+
+async def _set_up(writer: aiosqlite.Connection, path: Path) -> None:
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # a commit is on the disk before it is sent
+        "secure_delete = ON",  # what was deleted cannot be read from the file
+        "temp_store = MEMORY",  # nor from a temporary one
+        f"journal_size_limit = {LOG_KEPT_BYTES}",
+    ):
+        await writer.execute_fetchall(f"PRAGMA {pragma}")
+    found = await writer.execute_fetchall("PRAGMA quick_check(1)")
+    if [tuple(row) for row in found] != [("ok",)]:
+        raise StoreError(path, Reason.CORRUPT)
+    if await _version(writer, path) == 0:
+        await writer.executescript(f"BEGIN IMMEDIATE; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+
+
+async def _version(connection: aiosqlite.Connection, path: Path) -> int:
+    """Return the schema's version, 0 for an empty file. Raises StoreError when it is newer than ours."""
+    rows = await connection.execute_fetchall("PRAGMA user_version")
+    version = int(next(iter(rows))[0])
+    if version > schema.VERSION:
+        raise StoreError(path, Reason.NEWER)
+    return version
+
+
+_REASONS = {
+    sqlite3.SQLITE_BUSY: Reason.LOCKED,
+    sqlite3.SQLITE_LOCKED: Reason.LOCKED,
+    sqlite3.SQLITE_FULL: Reason.FULL,
+    sqlite3.SQLITE_READONLY: Reason.READONLY,
+    sqlite3.SQLITE_CORRUPT: Reason.CORRUPT,
+    sqlite3.SQLITE_NOTADB: Reason.CORRUPT,
+    sqlite3.SQLITE_CANTOPEN: Reason.DENIED,
+    sqlite3.SQLITE_PERM: Reason.DENIED,
+    sqlite3.SQLITE_AUTH: Reason.DENIED,
+    sqlite3.SQLITE_IOERR: Reason.DISK,
+}
+"""By primary result code (sqlite.org/rescode.html)."""
+
+
+@contextmanager
+def _translating(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = _REASONS.get(getattr(error, "sqlite_errorcode", -1) & 0xFF, Reason.OTHER)
+        raise StoreError(path, reason, str(error) if reason is Reason.OTHER else "") from error

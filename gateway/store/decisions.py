@@ -1,0 +1,42 @@
+"""Decisions as SQL: why a rule fired or did not, in the order of time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from gateway.events import DecisionRow
+from gateway.store.database import Row, Statement, json_text
+
+ALL = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+ORDER BY t DESC, id DESC LIMIT ?"""
+
+OF_SUBJECT = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+WHERE subject = ? ORDER BY t DESC, id DESC LIMIT ?"""
+
+OF_VISIT = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+WHERE visit = ? ORDER BY t DESC, id DESC LIMIT ?"""
+
+OLD = "SELECT t, id FROM decisions WHERE t < ? ORDER BY t LIMIT ?"
+
+
+def put(rows: Iterable[DecisionRow]) -> Statement:
+    """Store decisions; one that is stored already stays as it is."""
+    return Statement(
+        "INSERT INTO decisions (id, t, member, visit, rule, outcome, detail, event, subject)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(d.id, d.t, d.member, d.visit, d.rule, d.outcome, json_text(d.detail), d.event, d.subject) for d in rows],
+    )
+
+
+def deleted(keys: Sequence[Row]) -> list[Statement]:
+    """Delete decisions, given as time and id."""
+    return [Statement("DELETE FROM decisions WHERE t = ? AND id = ?", keys)]
+
+
+def decision_row(row: Row) -> DecisionRow:
+    id_, t, member, visit, rule, outcome, detail, event, subject = row
+    return DecisionRow(id_, t, member, visit, rule, outcome, json.loads(detail), event, subject)

@@ -1,0 +1,35 @@
+"""The core's durable state as SQL: values by kind and key, each until its time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from gateway.events import StateRow
+from gateway.store.database import Row, Statement, json_text
+
+ALL = "SELECT kind, key, value, member, until FROM state ORDER BY kind, key"
+OLD = "SELECT kind, key FROM state WHERE until < ? LIMIT ?"
+
+
+def put(rows: Iterable[StateRow]) -> list[Statement]:
+    """Store rows; those without a value are removed."""
+    rows = list(rows)
+    return [
+        *deleted([(row.kind, row.key) for row in rows if row.value is None]),
+        Statement(
+            "INSERT INTO state VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, key)"
+            " DO UPDATE SET value = excluded.value, member = excluded.member, until = excluded.until",
+            [(r.kind, r.key, json_text(r.value), r.member, r.until) for r in rows if r.value is not None],
+        ),
+    ]
+
+
+def deleted(keys: Sequence[Row]) -> list[Statement]:
+    """Remove rows, given as kind and key."""
+    return [Statement("DELETE FROM state WHERE kind = ? AND key = ?", keys)]
+
+
+def state_row(row: Row) -> StateRow:
+    kind, key, value, member, until = row
+    return StateRow(kind, key, json.loads(value), member, until)

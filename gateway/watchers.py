@@ -1,0 +1,105 @@
+"""What `hushbell watch` is told: entries about members heard, decisions and visits, and counts of all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.core import Core
+from gateway.events import DecisionRow, Event, Outcome
+
+Entry = dict[str, Any]
+Send = Callable[[Entry], None]
+
+
+class Watchers:
+    """Tells everybody who watches; costs nothing while nobody does."""
+
+    def __init__(self, core: Core, actions: Mapping[str, str]) -> None:
+        self._core = core
+        self._actions = actions  # of each rule: alert or offer
+        self._sends: list[Send] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._sends)
+
+    def join(self, send: Send) -> Callable[[], None]:
+        """Tell `send` everything from now on; return what ends this."""
+        self._sends.append(send)
+        return lambda: self._sends.remove(send)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Tell what was decided."""
+        if not self._sends:
+            return
+        for event in outcome.events:
+            if event.type.startswith("hushbell.visit."):
+                self._tell(_visit(event))
+        for row in outcome.decisions:
+            self._tell(self._decision(row))
+
+    def moment(self, t: float, status: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        """Tell who was heard since the last moment, how the radios are, and counts by cause."""
+        if self._sends:
+            for heard in self._core.last_heard.values():
+                visit = self._core.visits.get(heard.member)
+                self._tell(
+                    {
+                        "what": "heard",
+                        "t": heard.t,
+                        "credential": heard.credential,
+                        "tail": _tail(heard.member),
+                        "zone": visit.zone if visit else None,
+                        "receiver": heard.receiver,
+                        "rssi": heard.rssi,
+                    }
+                )
+            self._tell(
+                {
+                    "what": "counts",
+                    "t": t,
+                    "state": status["state"],
+                    "reasons": status["reasons"],
+                    "receivers": status["receivers"],
+                    "counts": dict(counts),
+                }
+            )
+        self._core.forget_heard()
+
+    def _tell(self, entry: Entry) -> None:
+        for send in self._sends:
+            send(entry)
+
+    def _decision(self, row: DecisionRow) -> Entry:
+        return {
+            "what": "decision",
+            "t": row.t,
+            "credential": row.detail["credential"],
+            "tail": _tail(row.member),
+            "visit": row.visit,
+            "zone": row.detail["zone"],
+            "rule": row.rule,
+            "line": row.detail["line"],
+            "action": self._actions.get(row.rule, "alert"),
+            "outcome": row.outcome,
+            "reason": row.detail["reason"],
+        }
+
+
+def _visit(event: Event) -> Entry:
+    data = event.data
+    return {
+        "what": "visit",
+        "t": event.time,
+        "happened": event.type.rpartition(".")[2],
+        "credential": data["credential"],
+        "tail": _tail(data["member"]),
+        "visit": data["visit"],
+        "zone": data["zone"],
+        "kind": data["kind"],
+        "confidence": data["confidence"],
+    }
+
+
+def _tail(member: str) -> str:
+    return member[-2:]

@@ -1,0 +1,346 @@
+"""The decision core as a whole: frames in, events out, on times that the test chooses."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers.sighting import Sighting
+from gateway.assembly import make_core
+from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Reference, Store, Zone
+from gateway.core import Core
+from gateway.events import DecisionRow, Event, Outcome, StateRow
+from gateway.identifiers import Identifiers
+from gateway.identity.member import Member, parse_member
+from gateway.identity.recognition import Register
+from gateway.shipped import shipped_rules
+from rules.document import Faults
+from rules.loader import load_rules
+
+START = 1_763_791_200.0  # 2025-11-22 14:00 in Shanghai
+CARD = bytes.fromhex("6e9d1c5a2b3f4e709a110c5d7e3f2b18000e0817")
+OTHER_CARD = CARD[:-1] + b"\x18"
+REFERENCE = bytes(20)
+ADDRESS = bytes.fromhex("5e3a11223344")
+WINDOW, DOOR = -80, -50
+
+CONFIG = Config(
+    Path("hushbell.yaml"),
+    Store("lilac-01", ZoneInfo("Asia/Shanghai")),
+    Gateway("door-pi"),
+    Mqtt("mqtt://127.0.0.1"),
+    (Receiver("door", "ble", reference=Reference(REFERENCE)), Receiver("air", "wifi")),
+    (
+        Zone("pavement", "outside", (Hear("door", -88.0),)),
+        Zone("entrance", "door", (Hear("door", -70.0),)),
+        Zone("floor", "inside", (Hear("air", -75.0),)),
+    ),
+    tuple(shipped_rules()[name] for name in ("returning-member", "window-regular", "window-occasional")),
+)
+
+
+def a_member(
+    name: str = "oX3f-91c2", purposes: Iterable[str] = ("recognise", "zones", "offers"), card: bytes = CARD, **more: Any
+) -> Member:
+    receipt = {"text": "0" * 64, "language": "zh", "act": "card held to the door", "at": "2025-11-01T09:00:00+08:00"}
+    uuid = card[:16].hex()
+    credential = {
+        "kind": "ibeacon",
+        "uuid": f"{uuid[:8]}-{uuid[8:12]}-{uuid[12:16]}-{uuid[16:20]}-{uuid[20:]}",
+        "major": int.from_bytes(card[16:18], "big"),
+        "minor": int.from_bytes(card[18:], "big"),
+    }
+    return parse_member(
+        {
+            "member": name,
+            "credentials": [credential],
+            "consent": [{"purpose": purpose, **receipt} for purpose in purposes],
+            "greeting": "王女士",
+            **more,
+        }
+    )
+
+
+def a_core(*members: Member, config: Config = CONFIG, run: bytes = b"1") -> Core:
+    faults = Faults()
+    rules = load_rules(config.rule_files, faults, {"floor"}, {zone.id for zone in config.zones})
+    assert not faults.found
+    register = Register()
+    for member in members:
+        register.put(member)
+    return make_core(config, rules, register, Identifiers(bytes(32), run))
+
+
+def frames(since: float, seconds: float, rssi: int, card: bytes = CARD) -> Iterator[Sighting]:
+    """Yield five adverts a second, without the fading of a real radio."""
+    for number in range(round(seconds * 5)):
+        yield Sighting(START + since + number / 5, "door", "ble", "ibeacon", rssi, card)
+
+
+def hear(core: Core, *spans: Iterable[Sighting]) -> Outcome:
+    out = Outcome()
+    for span in spans:
+        out.merge(core.hear(span))
+    return out
+
+
+def said(out: Outcome, kind: str) -> list[Event]:
+    return [event for event in out.events if event.type == f"hushbell.{kind}"]
+
+
+def reasons(out: Outcome) -> dict[str, str]:
+    return {row.rule: row.outcome for row in out.decisions}
+
+
+def come_in(since: float = 0.0, card: bytes = CARD) -> list[Sighting]:
+    return [*frames(since, 2, WINDOW, card), *frames(since + 2, 4, DOOR, card)]
+
+
+def test_a_member_who_walks_in_raises_one_alert_within_two_seconds_of_the_door() -> None:
+    out = hear(a_core(a_member()), come_in(), frames(6, 20, DOOR))
+    (alert,) = said(out, "alert.raised")
+    assert alert.topic == "alerts/floor"
+    assert alert.data["text"].startswith("王女士 进店")
+    assert (alert.data["rule"], alert.data["zone"], alert.data["verified"]) == ("returning-member", "entrance", False)
+    assert START + 2 <= alert.time <= START + 4
+    assert alert.expires == alert.time + 60
+
+
+def test_staff_never_read_the_members_id() -> None:
+    out = hear(a_core(a_member()), come_in())
+    (alert,) = said(out, "alert.raised")
+    assert "oX3f-91c2" not in json.dumps(alert.data)
+    assert alert.data["visit"].startswith("v-")
+
+
+def test_a_visit_starts_moves_and_ends_under_one_alias() -> None:
+    core = a_core(a_member())
+    out = hear(core, come_in())
+    out.merge(core.advance(START + 1000))
+    visits = [event for event in out.events if event.topic == "visits"]
+    assert [event.type.rpartition(".")[2] for event in visits] == ["started", "moved", "ended"]
+    assert [event.data["zone"] for event in visits][:2] == ["pavement", "entrance"]
+    assert len({event.data["visit"] for event in visits}) == 1
+    assert visits[1].data["from"] == "pavement"
+    assert (visits[2].data["reason"], visits[2].data["member"]) == ("left", "oX3f-91c2")
+    assert [stop["zone"] for stop in visits[2].data["route"]] == ["pavement", "entrance"]
+    assert [event.sequence for event in visits] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("purposes", [(), ("zones", "offers")])
+def test_who_did_not_consent_to_be_recognised_is_noise(purposes: tuple[str, ...]) -> None:
+    core = a_core(a_member(purposes=purposes))
+    out = hear(core, come_in())
+    out.merge(core.advance(START + 1000))
+    assert (said(out, "visit.started"), out.decisions) == ([], [])
+    assert not any(row.member for row in out.state.values())
+    assert core.counts()["enrolled, without consent or paused"] == 30
+
+
+def test_a_paused_member_leaves_no_row_and_comes_back_when_the_pause_is_over() -> None:
+    core = a_core(a_member(choices={"paused_until": "2025-11-22T14:01:00+08:00"}))
+    assert not hear(core, come_in())
+    assert said(hear(core, come_in(60)), "alert.raised")
+
+
+def test_without_consent_to_zones_the_door_is_told_and_nothing_of_the_way() -> None:
+    core = a_core(a_member(purposes=("recognise",)))
+    out = hear(core, come_in(), frames(6, 5, WINDOW))
+    out.merge(core.advance(START + 1000))
+    visits = [event for event in out.events if event.topic == "visits"]
+    assert [event.type.rpartition(".")[2] for event in visits] == ["started", "ended"]
+    assert visits[0].data["zone"] == "entrance"
+    assert visits[1].data["route"] == []
+    assert said(out, "alert.raised")
+
+
+def test_without_consent_to_zones_a_passer_by_is_nobody() -> None:
+    core = a_core(a_member(purposes=("recognise", "offers")))
+    out = hear(core, frames(0, 10, WINDOW))
+    out.merge(core.advance(START + 1000))
+    assert [event for event in out.events if event.member] == []
+
+
+def pass_by(core: Core, times: int) -> None:
+    for number in range(times):
+        hear(core, frames(number * 600, 2.5, WINDOW))
+    core.advance(START + times * 600)
+
+
+@pytest.mark.parametrize(
+    ("passes", "new_arrivals", "outcomes", "offered"),
+    [
+        (4, True, {"window-regular": "fired", "window-occasional": "condition"}, "new-arrivals"),
+        (4, False, {"window-regular": "condition", "window-occasional": "condition"}, None),
+        (4, None, {"window-regular": "missing", "window-occasional": "condition"}, None),
+        (3, True, {"window-regular": "condition", "window-occasional": "fired"}, "best-value"),
+    ],
+)
+def test_who_stops_at_the_window_gets_the_offer_that_the_rules_say_and_every_silence_has_a_reason(
+    passes: int, new_arrivals: bool | None, outcomes: dict[str, str], offered: str | None
+) -> None:
+    core = a_core(a_member())
+    core.fact(START, "new_arrivals", new_arrivals)
+    pass_by(core, passes)
+    out = hear(core, frames(passes * 600 + 1, 8, WINDOW))
+    assert reasons(out) == outcomes
+    assert [event.data["offer"] for event in said(out, "offer.triggered")] == ([offered] if offered else [])
+    for event in said(out, "offer.triggered"):
+        assert event.topic == "offers/pavement"
+        assert event.time <= START + passes * 600 + 1 + 5 + 2
+
+
+def test_the_first_claim_is_told_and_later_ones_change_nothing() -> None:
+    core = a_core(a_member())
+    (alert,) = said(hear(core, come_in()), "alert.raised")
+    name = alert.data["alert"]
+    (claimed,) = said(core.claim(START + 7, "floor", "badge-1", name), "alert.claimed")
+    assert claimed.data["device"] == "badge-1"
+    assert not core.claim(START + 8, "floor", "badge-2", name).events
+    assert not said(core.advance(START + 100), "alert.expired")
+
+
+def test_an_alert_that_nobody_claims_expires_at_its_deadline() -> None:
+    core = a_core(a_member())
+    (alert,) = said(hear(core, come_in()), "alert.raised")
+    (expired,) = said(core.advance(START + 100), "alert.expired")
+    assert expired.time == alert.expires
+    assert not core.claim(START + 101, "floor", "badge-1", alert.data["alert"]).events
+
+
+def test_a_member_who_is_removed_is_forgotten_at_once_and_the_staffs_alert_is_cleared() -> None:
+    core = a_core(a_member())
+    hear(core, come_in())
+    out = core.remove_member(START + 7, "oX3f-91c2")
+    assert [event.type for event in out.events] == ["hushbell.alert.cleared"]
+    assert all(row.value is None for row in out.state.values() if row.member)
+    after = hear(core, come_in(10))
+    after.merge(core.advance(START + 1000))
+    assert [event.type for event in after.events if event.topic != "crowd"] == []
+
+
+def test_consent_that_is_withdrawn_ends_what_is_open_without_a_word_to_the_back_end() -> None:
+    core = a_core(a_member())
+    hear(core, come_in())
+    out = core.put_member(START + 7, a_member(purposes=("zones",)))
+    assert [event.type for event in out.events] == ["hushbell.alert.cleared"]
+    assert not said(core.advance(START + 1000), "visit.ended")
+
+
+def test_a_reference_beacon_is_neither_a_member_nor_anybody() -> None:
+    core = a_core()
+    out = hear(core, frames(0, 60, DOOR, REFERENCE))
+    assert (out.events, core.counts()) == ([], {})
+
+
+def test_strangers_are_counted_each_quarter_of_an_hour_and_named_nowhere() -> None:
+    core = a_core()
+    strangers = [bytes([0x5E, 0x3A, 0, 0, 0, number]) for number in range(40)]
+    out = hear(
+        core,
+        (Sighting(START + n, "air", "wifi", "probe-request", -60, address=a) for n, a in enumerate(strangers)),
+    )
+    out.merge(core.advance(START + 900))
+    (counted,) = said(out, "crowd.counted")
+    assert counted.topic == "crowd"
+    assert counted.data["from"] == "2025-11-22T14:00:00.000+08:00"
+    assert counted.data["until"] == "2025-11-22T14:15:00.000+08:00"
+    assert "5e3a" not in repr(out)
+
+
+def test_a_restart_goes_on_where_the_rows_say() -> None:
+    core = a_core(a_member())
+    out = hear(core, come_in())
+    (alert,) = said(out, "alert.raised")
+    again = a_core(a_member(), run=b"2")
+    again.restore(out.state.values(), START + 6)
+    more = hear(again, frames(6, 5, DOOR))
+    assert more.events == []
+    (claimed,) = said(again.claim(START + 12, "floor", "badge-1", alert.data["alert"]), "alert.claimed")
+    assert claimed.sequence == alert.sequence + 1
+    (ended,) = said(again.advance(START + 1000), "visit.ended")
+    assert ended.data["visit"] == alert.data["visit"]
+    assert ended.sequence == len([event for event in out.events if event.topic == "visits"]) + 1
+
+
+def test_after_a_restart_the_caps_still_hold() -> None:
+    core = a_core(a_member())
+    core.fact(START, "new_arrivals", value=True)
+    pass_by(core, 4)
+    out = hear(core, frames(2401, 8, WINDOW))
+    assert said(out, "offer.triggered")
+    state = dict(out.state)
+    again = a_core(a_member(), run=b"2")
+    again.restore([row for row in state.values() if row.value is not None], START + 2410)
+    again.fact(START + 2410, "new_arrivals", value=True)
+    later = hear(again, frames(2410, 8, WINDOW))
+    assert not said(later, "offer.triggered")
+
+
+def test_every_decision_says_rule_line_and_reason() -> None:
+    core = a_core(a_member())
+    out = hear(core, frames(0, 8, WINDOW))
+    (row,) = [row for row in out.decisions if row.rule == "window-regular"]
+    assert isinstance(row, DecisionRow)
+    assert row.detail["reason"] == "passes_30d is 0, needs >= 4"
+    assert row.detail["line"] > 0
+    assert row.detail["file"].endswith("window-regular.yaml")
+
+
+MIXED = [
+    *come_in(),
+    *frames(3, 9, WINDOW, OTHER_CARD),
+    *(
+        Sighting(START + n / 3, "air", "wifi", "probe-request", -60, address=bytes([2, 0, 0, 0, 0, n]))
+        for n in range(60)
+    ),
+]
+MIXED.sort(key=lambda sighting: sighting.t)
+
+
+def events_of(batches: Iterable[list[Sighting]]) -> list[Event]:
+    core = a_core(a_member(), a_member("oK7a-40d1", card=OTHER_CARD))
+    out = hear(core, *batches)
+    out.merge(core.finish(START + 2000))
+    return out.events
+
+
+WHOLE = events_of([MIXED])
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, len(MIXED)), max_size=8))
+def test_the_same_stream_gives_the_same_events_however_it_is_cut(cuts: list[int]) -> None:
+    places = sorted({0, *cuts, len(MIXED)})
+    assert events_of([MIXED[a:b] for a, b in zip(places, places[1:], strict=False)]) == WHOLE
+
+
+def test_every_visit_that_started_ended_once() -> None:
+    visits = [(event.type.rpartition(".")[2], event.data["visit"]) for event in WHOLE if event.topic == "visits"]
+    started = [alias for what, alias in visits if what == "started"]
+    assert sorted(started) == sorted(alias for what, alias in visits if what == "ended")
+    assert len(set(started)) == len(started) == 2
+
+
+def test_late_frames_never_turn_time_back() -> None:
+    core = a_core(a_member())
+    hear(core, come_in())
+    now = core.now
+    hear(core, frames(4, 1, DOOR))
+    assert core.now == now
+
+
+def test_an_event_is_a_cloudevent_in_the_shops_time() -> None:
+    (alert,) = said(hear(a_core(a_member()), come_in()), "alert.raised")
+    body = json.loads(alert.body("/stores/lilac-01/gateways/door-pi", CONFIG.store.timezone))
+    assert body["specversion"] == "1.0"
+    assert body["type"] == "hushbell.alert.raised"
+    assert body["time"].endswith("+08:00")
+    assert body["sequence"] == "0000000000000001"
+    assert body["data"] == alert.data

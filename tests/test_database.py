@@ -1,0 +1,477 @@
+"""The store on disk: rights, atomic commits, damage, other processes, reading without writing, erasure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Privacy
+from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow
+from gateway.store import database
+from gateway.store.database import Reason, Statement, StoreError
+from gateway.store.store import FILE, Store
+
+NOBODY = 65534
+
+
+def event(number: int, member: str | None = None, text: str = "") -> Event:
+    id_ = f"01936f5e-7b1c-7d20-9c55-{number:012d}"
+    return Event(id_, "visits", "hushbell.visit.started", 1e9, number, {"text": text}, 2e9, Priority.VISIT, member)
+
+
+def decision(number: int, member: str, t: float = 1e9, subject: str | None = None) -> DecisionRow:
+    id_ = f"01936f5e-7b1c-7d20-9c55-{number:012d}"
+    return DecisionRow(id_, t, member, "v-1", "window-regular", "cap", {"cap": "1 per day"}, None, subject)
+
+
+def outcome(number: int, member: str = "m-1", text: str = "") -> Outcome:
+    made = Outcome([event(number, member, text)], [decision(number, member)])
+    made.put(StateRow("sequence", "visits", number))
+    made.put(StateRow("visit", member, {"text": text}, member))
+    return made
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Run the block without root's right to write everywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users can reach, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="hushbell-"))
+    folder.chmod(0o755)
+    yield folder / "state"
+    shutil.rmtree(folder)
+
+
+def test_the_state_is_for_the_owner_only(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path / "state")
+        await store.begin_run()
+        for file in (tmp_path / "state").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+        await store.close()
+
+    asyncio.run(run())
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_runs_are_counted_and_the_key_stays(tmp_path: Path) -> None:
+    async def run() -> tuple[int, bytes]:
+        store = await Store.open(tmp_path)
+        number = await store.begin_run()
+        await store.close()
+        return number, store.gateway_key
+
+    first, second = asyncio.run(run()), asyncio.run(run())
+    assert (first[0], second[0]) == (1, 2)
+    assert first[1] == second[1]
+    assert len(first[1]) == 32
+
+
+def test_one_daemon_at_a_time(tmp_path: Path) -> None:
+    async def run() -> None:
+        first, second = await Store.open(tmp_path), await Store.open(tmp_path)
+        await first.begin_run()
+        with pytest.raises(StoreError, match="another hushbell runs") as caught:
+            await second.begin_run()
+        assert caught.value.reason is Reason.LOCKED
+        await first.close()
+        assert await second.begin_run() == 2
+        await second.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_committed_comes_back_whole(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.commit(outcome(1, text="王女士"))
+        await store.close()
+        store = await Store.open(tmp_path)
+        assert [row.event for row in await store.pending(10)] == [event(1, "m-1", "王女士")]
+        assert await store.decisions(visit="v-1") == [decision(1, "m-1")]
+        assert await store.state() == [
+            StateRow("sequence", "visits", 1),
+            StateRow("visit", "m-1", {"text": "王女士"}, "m-1"),
+        ]
+        gone = Outcome()
+        gone.put(StateRow("visit", "m-1", None))
+        await store.commit(gone)
+        assert await store.state() == [StateRow("sequence", "visits", 1)]
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.commit(outcome(1))
+        good = Statement("INSERT INTO members VALUES ('m-1', '{}')")
+        with pytest.raises(StoreError):
+            await store._database.write(good, Statement("INSERT INTO members VALUES ('m-1', '{}')"))
+        assert [member async for member in store.members()] == []
+        await store.commit(outcome(2))
+        assert len(await store.pending(10)) == 2
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_commit_that_is_cancelled_is_whole_or_nothing_and_hinders_no_other(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        for number in range(1, 30):
+            task = asyncio.create_task(store.commit(outcome(number, f"m-{number}")))
+            for _ in range(number % 7):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait({task})
+        await store.commit(outcome(99))
+        kept = {row.event.member for row in await store.pending(100)}
+        assert kept == {row.member for row in await store.state() if row.member}
+        assert kept == {row.member for row in await store.decisions()}
+        assert "m-1" in kept
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_committed(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.commit(outcome(1))
+        assert store._database._writer is not None
+        await store._database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # raised to what is in use
+        with pytest.raises(StoreError, match="the disk is full") as caught:
+            await store.commit(outcome(2, text="x" * 100_000))
+        assert caught.value.reason is Reason.FULL
+        assert "\n" not in str(caught.value)
+        assert len(await store.pending(10)) == len(await store.decisions()) == 1
+        await store._database._writer.execute_fetchall("PRAGMA max_page_count = 100000")
+        await store.commit(outcome(2, text="x" * 100_000))
+        assert len(await store.pending(10)) == len(await store.decisions()) == 2
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_locked_database_is_told_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_S", 0.05)
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError) as caught:
+                await store.commit(outcome(1))
+            assert caught.value.reason is Reason.LOCKED
+            assert await store.pending(10) == []
+            other.execute("COMMIT")
+        await store.commit(outcome(1))
+        assert len(await store.pending(10)) == 1
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_damaged_database_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(b"not a database at all" * 1000)
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        assert store.set_aside is not None
+        assert store.set_aside.name.startswith("hushbell.db.corrupt-")
+        assert store.set_aside.read_bytes().startswith(b"not a database")
+        assert await store.begin_run() == 1
+        await store.prune(4e9, Privacy())
+        assert not store.set_aside.exists()
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+
+    async def fill() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members([(f"m-{number:04d}", "x" * 500) for number in range(1000)])
+        await store.close()
+
+    async def look() -> None:
+        store = await Store.open(tmp_path)
+        assert store.set_aside is not None
+        assert [member async for member in store.members()] == []
+        await store.close()
+
+    asyncio.run(fill())
+    raw = bytearray(path.read_bytes())
+    for page in range(10, len(raw) // 4096, 3):
+        raw[page * 4096 : page * 4096 + 64] = os.urandom(64)
+    path.write_bytes(raw)
+    asyncio.run(look())
+
+
+def test_a_damaged_database_is_not_moved_away_under_a_running_daemon(tmp_path: Path) -> None:
+    daemon = database.FolderLock(tmp_path)
+    assert daemon.take()
+    (tmp_path / FILE).write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(StoreError, match="stop the daemon") as caught:
+        asyncio.run(Store.open(tmp_path))
+    assert caught.value.reason is Reason.CORRUPT
+    assert (tmp_path / FILE).exists()
+    daemon.free()
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    asyncio.run(_open_and_close(tmp_path))
+    with closing(sqlite3.connect(tmp_path / FILE)) as other:
+        other.execute("PRAGMA user_version = 99")
+    for open_ in (Store.open, Store.open_readonly):
+        with pytest.raises(StoreError, match="newer Hushbell"):
+            asyncio.run(open_(tmp_path))
+
+
+@pytest.mark.parametrize("where", ["file/below", "denied/state"])
+def test_a_folder_that_cannot_be_made_is_one_line(open_folder: Path, where: str) -> None:
+    (open_folder.parent / "file").write_text("")
+    (open_folder.parent / "denied").mkdir(mode=0o500)
+    with unprivileged(), pytest.raises(StoreError) as caught:
+        asyncio.run(Store.open(open_folder.parent / where))
+    assert caught.value.reason is Reason.DENIED
+    assert "\n" not in str(caught.value)
+
+
+def test_a_torn_log_gives_a_whole_beginning(tmp_path: Path) -> None:
+    """Whatever of the log reached the disk before the power went, what is found is the first n commits, each whole."""
+    live = tmp_path / "live"
+
+    async def fill() -> bytes:
+        store = await Store.open(live)
+        await store.close()
+        store = await Store.open(live)
+        for number in range(1, 13):
+            await store.commit(outcome(number, f"m-{number:02d}"))
+        log = (live / f"{FILE}-wal").read_bytes()
+        shutil.copy(live / FILE, tmp_path / "file")
+        await store.close()
+        return log
+
+    async def look(folder: Path) -> int:
+        store = await Store.open(folder)
+        numbers = [row.event.sequence for row in await store.pending(100)]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(await store.decisions()) == len(numbers)
+        states = await store.state()
+        assert [row.value for row in states if row.kind == "sequence"] == numbers[-1:]
+        assert sum(row.kind == "visit" for row in states) == len(numbers)
+        assert store.set_aside is None
+        await store.close()
+        return len(numbers)
+
+    log = asyncio.run(fill())
+    found = []
+    for step in range(17):
+        cut = tmp_path / f"cut-{step}"
+        cut.mkdir()
+        shutil.copy(tmp_path / "file", cut / FILE)
+        (cut / f"{FILE}-wal").write_bytes(log[: len(log) * step // 16 - 7 if step else 0])
+        found.append(asyncio.run(look(cut)))
+    assert found == sorted(found)
+    assert found[0] == 0
+    assert found[-1] >= 11
+
+
+async def _open_and_close(folder: Path) -> None:
+    await (await Store.open(folder)).close()
+
+
+def test_reading_where_nothing_is_gives_nothing(tmp_path: Path) -> None:
+    assert asyncio.run(Store.open_readonly(tmp_path / "none")) is None
+    (tmp_path / FILE).touch()
+    assert asyncio.run(Store.open_readonly(tmp_path)) is None
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+def test_reading_changes_nothing_on_the_disk(tmp_path: Path) -> None:
+    async def fill() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members([("m-1", "{}")])
+        await store.close()
+
+    async def read() -> None:
+        store = await Store.open_readonly(tmp_path)
+        assert store is not None
+        assert [member async for member in store.members()] == [("m-1", "{}")]
+        with pytest.raises(StoreError) as caught:
+            await store.put_members([("m-2", "{}")])
+        assert caught.value.reason is Reason.READONLY
+        await store.close()
+
+    def whole() -> dict[str, tuple[int, bytes]]:
+        return {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in tmp_path.iterdir()}
+
+    asyncio.run(fill())
+    before = whole()
+    asyncio.run(read())
+    assert whole() == before
+
+
+def test_reading_goes_on_beside_a_running_daemon(tmp_path: Path) -> None:
+    async def run() -> None:
+        daemon = await Store.open(tmp_path)
+        await daemon.begin_run()
+        await daemon.put_members([("m-1", "{}")])
+        reader = await Store.open_readonly(tmp_path)
+        assert reader is not None
+        assert reader.gateway_key == daemon.gateway_key
+        await daemon.put_members([("m-2", "{}")])
+        assert [id_ async for id_, _ in reader.members()] == ["m-1", "m-2"]
+        await reader.close()
+        await daemon.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("after", ["a clean end", "a crash"])
+def test_reading_from_a_folder_where_nothing_can_be_written(open_folder: Path, after: str) -> None:
+    async def fill() -> None:
+        store = await Store.open(open_folder.parent / "live")
+        await store.put_members([("m-1", "{}")])
+        if after == "a crash":
+            shutil.copytree(open_folder.parent / "live", open_folder)
+        await store.close()
+        if after == "a clean end":
+            shutil.copytree(open_folder.parent / "live", open_folder)
+
+    async def read() -> list[str]:
+        store = await Store.open_readonly(open_folder)
+        assert store is not None
+        ids = [id_ async for id_, _ in store.members()]
+        await store.close()
+        return ids
+
+    asyncio.run(fill())
+    for file in open_folder.iterdir():
+        file.chmod(0o444)
+    open_folder.chmod(0o555)
+    with unprivileged():
+        assert asyncio.run(read()) == ["m-1"]
+
+
+def test_members_are_seen_by_others_at_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        daemon, command = await Store.open(tmp_path), await Store.open(tmp_path)
+        before = await daemon.members_version()
+        await daemon.commit(outcome(1))
+        assert await daemon.members_version() == before
+        await command.put_members([("m-1", "{}")])
+        assert await daemon.members_version() != before
+        assert [member async for member in daemon.members()] == [("m-1", "{}")]
+        before = await daemon.members_version()
+        await command.remove_member("m-1")
+        assert await daemon.members_version() != before
+        await command.close()
+        await daemon.close()
+
+    asyncio.run(run())
+
+
+def test_many_members_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    rows = [(f"m-{number:05d}", f'{{"n":{number}}}') for number in range(2500)]
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members(rows)
+        await store.put_members([("m-00000", "changed")])
+        assert [member async for member in store.members()] == [("m-00000", "changed"), *rows[1:]]
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_erasure_leaves_no_byte_of_a_member(tmp_path: Path) -> None:
+    """Rows, state, decisions, queued and sent events: neither the file nor its log holds id or text any more."""
+    canary, other = "oX3f-canary-id", "oX3f-other-id"
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members([(canary, '{"greeting": "canary-text"}'), (other, "{}")])
+        for number in range(1, 60):
+            await store.commit(outcome(number, canary if number % 2 else other, f"canary-text-{number % 2}" * 40))
+        await store.mark_sent([row.place for row in await store.pending(20)], 1e9)
+        assert _bytes_with(tmp_path, b"canary-text-1")
+        await store.erase_member(canary)
+        for needle in (canary.encode(), b"canary-text-1", b'"canary-text"'):
+            assert _bytes_with(tmp_path, needle) == []
+        assert [id_ async for id_, _ in store.members()] == [other]
+        assert {row.event.member for row in await store.pending(100)} == {other}
+        assert {row.member for row in await store.decisions()} == {other}
+        assert {row.member for row in await store.state()} == {None, other}
+        assert await store.is_erased(canary)
+        assert not await store.is_erased(other)
+        since = await store.events_since("visits", 0, 100)
+        assert {past.gone for past in since if past.event.sequence % 2} == {"erased"}
+        await store.put_members([(canary, "{}")])
+        assert not await store.is_erased(canary)
+        await store.close()
+
+    asyncio.run(run())
+
+
+def _bytes_with(folder: Path, needle: bytes) -> list[str]:
+    return [file.name for file in folder.iterdir() if needle in file.read_bytes()]
+
+
+def test_removal_leaves_no_key(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members([("m-1", '{"key": "00112233445566778899aabbccddeeff"}')])
+        await store.remove_member("m-1")
+        assert _bytes_with(tmp_path, b"00112233445566778899aabbccddeeff") == []
+        assert not await store.is_erased("m-1")
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_decisions_and_state_are_kept_as_long_as_they_may_be(tmp_path: Path) -> None:
+    day = 86400.0
+    privacy = Privacy(alerts_s=30 * day)
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        made = Outcome(decisions=[decision(n, "m-1", t=n * day, subject=f"a-{n}") for n in range(1, 61)])
+        made.put(StateRow("ledger", "m-1", {}, "m-1", until=59 * day))
+        made.put(StateRow("history", "m-1", {}, "m-1", until=61 * day))
+        made.put(StateRow("sequence", "visits", 7))
+        await store.commit(made)
+        assert await store.prune(60 * day, privacy) == 30
+        assert [row.t / day for row in await store.decisions()] == list(range(60, 29, -1))
+        assert [row.kind for row in await store.state()] == ["history", "sequence"]
+        assert await store.decisions(subject="a-29") == []
+        assert [row.id for row in await store.decisions(subject="a-40")] == [decision(40, "").id]
+        assert await store.prune(60 * day, privacy) == 0
+        await store.close()
+
+    asyncio.run(run())
