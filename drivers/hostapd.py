@@ -54,7 +54,7 @@ class Pace:
 
     refresh_s: float = REFRESH_S  # from one sighting of a connected station to the next
     ping_s: float = 5.0  # nothing else tells that hostapd was killed
-    list_s: float = 60.0  # hostapd drops events that find no room, which it has for ten (net.unix.max_dgram_qlen)
+    list_s: float = 60.0  # from one comparison with hostapd's list of stations to the next
     answer_s: float = 2.0
     retry_s: float = 1.0
 
@@ -117,7 +117,7 @@ class HostapdDriver:
         """Take hostapd's list of stations for ours, and deliver who is new; return whether it could be had whole.
 
         One that breaks off adds stations and takes none away; one during which stations came or went does nothing.
-        hostapd is asked for events anew, since it leaves out for good whom it could not reach eleven times running.
+        hostapd is asked for events anew: whom it could not reach eleven times running it leaves out for good.
         """
         if not await line.ask(b"ATTACH", parse_consent):
             raise RadioError(RadioState.FAILED, f"hostapd refuses to tell of stations at {self._control}")
@@ -306,8 +306,10 @@ def _open(control: Path) -> socket.socket:
     """Return a socket that hears hostapd and nobody else.
 
     Its own name is one that the kernel makes up and that is no file (unix(7), autobind): hostapd can answer to it
-    whatever folders it sees, and nothing stays behind when we are killed. Nobody can send to a socket that is
-    connected but whom it is connected to, and it has no name before that.
+    whatever folders it sees, and nothing stays behind when we are killed. It is connected before it has a name, and
+    nobody can send to a connected socket but whom it is connected to. Being connected also makes room: hostapd 2.10
+    waits, and its network with it, for whoever leaves 277 events unread; a socket with a name alone had room for 11
+    (net.unix.max_dgram_qlen).
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:

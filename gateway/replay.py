@@ -31,7 +31,6 @@ from gateway.store.store import Store
 
 BATCH = 512
 NO_STATE_KEY = bytes(32)
-RADIO_OF: dict[str, Radio] = {"ble": "ble", "wifi": "wifi", "hostapd": "wifi"}
 
 
 class ReplayError(Exception):
@@ -113,7 +112,7 @@ def _merged(files: Sequence[Path], config: Config, receiver: str | None) -> Iter
 
 
 def _only_receiver(config: Config, radio: Radio) -> str:
-    found = [receiver.id for receiver in config.receivers if RADIO_OF.get(receiver.driver, radio) == radio]
+    found = [receiver.id for receiver in config.receivers if receiver.driver in (radio, "simulator")]
     if len(found) != 1:
         raise ReplayError(
             f"{len(found)} receivers are configured that may have heard {radio}; name one with --receiver"

@@ -74,7 +74,8 @@ def _visit(entry: dict[str, Any]) -> str:
 
 def _heard(entry: dict[str, Any]) -> str:
     zone = entry["zone"] or told("no zone")
-    return f"{_who(entry)}, {zone}, {entry['receiver']} {entry['rssi']} dBm"
+    level = told("connected") if entry["rssi"] is None else f"{entry['rssi']} dBm"
+    return f"{_who(entry)}, {zone}, {entry['receiver']} {level}"
 
 
 def _counts(entry: dict[str, Any]) -> str:

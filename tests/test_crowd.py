@@ -91,6 +91,7 @@ def test_devices_are_passing_lingering_or_inside(
     [
         ("wifi", "probe-request", "local", True),
         ("wifi", "probe-request", "global", True),
+        ("wifi", "station", "local", True),
         ("wifi", "association-request", "local", True),
         ("wifi", "authentication", None, True),
         ("ble", "advert", "resolvable", True),

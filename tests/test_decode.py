@@ -102,7 +102,11 @@ def test_a_cut_capture_is_one_warning_and_no_fault(tmp_path: Path) -> None:
     assert errors == [f"{path}: cut short or damaged, packets read before: 1"]
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage" * 99, gzip.compress(b"garbage" * 99), b'{"t": 1}\n'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"garbage" * 99, gzip.compress(b"garbage" * 99), b'{"t": 1}\n'],
+    ids=["empty", "text", "packed", "sightings"],
+)
 def test_what_is_no_capture_is_one_line_and_status_2(tmp_path: Path, data: bytes) -> None:
     status, lines, errors = run(capture(tmp_path, "air.pcap", data))
     assert (status, lines, len(errors)) == (2, [], 1)

@@ -28,6 +28,7 @@ CREDENTIALS: list[dict[str, Any]] = [
     {"kind": "altbeacon", "id": BEACON.hex()},
     {"kind": "eddystone-uid", "namespace": EDDYSTONE[:10].hex(), "instance": EDDYSTONE[10:].hex()},
     {"kind": "wifi", "address": "5e:3a:11:22:33:44"},
+    {"kind": "wifi-key", "keyid": "k-7781"},
     {"kind": "app", "id": "opaque"},
 ]
 
@@ -65,6 +66,9 @@ def sighting(kind: Kind = "ibeacon", **more: Any) -> Sighting:
         (sighting("authentication", address=PHONE, own_network=True), "wifi", Trust.WEAK),
         (sighting("association-request", address=PHONE, own_network=True), "wifi", Trust.WEAK),
         (sighting("reassociation-request", address=PHONE, own_network=True), "wifi", Trust.WEAK),
+        (sighting("station", address=PHONE, own_network=True), "wifi", Trust.WEAK),
+        (sighting("station", address=PHONE, identity=b"k-9999", own_network=True), "wifi", Trust.WEAK),
+        (sighting("station", address=STRANGER, identity=b"k-7781", own_network=True), "wifi-key", Trust.FRESH),
     ],
 )
 def test_a_consented_member_is_recognised_by_any_credential(heard: Sighting, credential: str, trust: Trust) -> None:
@@ -81,6 +85,10 @@ def test_a_consented_member_is_recognised_by_any_credential(heard: Sighting, cre
         sighting("advert", identity=BEACON),
         sighting("probe-request", address=STRANGER),
         sighting("probe-request", device="p3k9"),
+        sighting("probe-request", address=STRANGER, identity=b"k-7781"),
+        sighting("station", address=STRANGER, own_network=True),
+        sighting("station", address=STRANGER, identity=b"k-9999", own_network=True),
+        sighting("station", identity=PHONE, own_network=True),
         sighting("eddystone-eid", identity=b"opaque"),
         sighting("eddystone-url", identity=BEACON),
         sighting("ibeacon", identity=EDDYSTONE),
@@ -116,6 +124,18 @@ def test_withdrawn_consent_and_a_revoked_credential_count_at_once() -> None:
     register.put(member("oX3f-91c2", CREDENTIALS[1], consent=[]))
     assert register.recognise(sighting("altbeacon")) is None
     assert len(register) == 1
+
+
+def test_a_stations_own_key_says_who_it_is_and_its_address_says_nothing_then() -> None:
+    phone = {"kind": "wifi", "address": "5e:3a:11:22:33:44"}
+    key = {"kind": "wifi-key", "keyid": "k-7781"}
+    station = sighting("station", address=PHONE, identity=b"k-7781", own_network=True)
+    heard = enrolled(member("oX3f-91c2", phone), member("oYYY-0001", key)).recognise(station)
+    assert heard is not None
+    assert heard.member == "oYYY-0001"
+    unasked = enrolled(member("oX3f-91c2", phone), member("oYYY-0001", key, consent=[]))
+    assert unasked.recognise(station) is None
+    assert unasked.is_enrolled(station)
 
 
 def test_a_removed_member_leaves_nothing() -> None:

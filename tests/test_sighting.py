@@ -47,6 +47,16 @@ LINES = {
         '{"t": 1763791200.200001, "receiver": "air", "radio": "wifi", "kind": "probe-request", "rssi": -77, '
         '"frequency": 2437, "channel": 6, "sequence": 1204, "address_type": "local", "device": "%s"}',
     ),
+    "a station": (
+        Sighting(2.0, "guest-wifi", "wifi", "station", address=STATION, address_type="global", own_network=True),
+        '{"t": 2.0, "receiver": "guest-wifi", "radio": "wifi", "kind": "station", "rssi": null, "own_network": true, '
+        '"address_type": "global", "device": "%s"}',
+    ),
+    "a station with a key of its own": (
+        Sighting(2.0, "guest-wifi", "wifi", "station", identity=b'k"7781', own_network=True),
+        '{"t": 2.0, "receiver": "guest-wifi", "radio": "wifi", "kind": "station", "rssi": null, "own_network": true, '
+        '"keyid": "k\\"7781"}',
+    ),
     "an association": (
         Sighting(
             2.0, "air", "wifi", "association-request", -77, address_type="global", frequency=2413, own_network=True
@@ -116,6 +126,22 @@ SIGHTINGS = st.one_of(
         own_network=st.none() | st.booleans(),
         device=st.none() | TEXT,
     ),
+    st.builds(
+        Sighting,
+        t=st.floats(0, LATEST),
+        receiver=TEXT,
+        radio=st.just("wifi"),
+        kind=st.just("station"),
+        rssi=st.none(),
+        identity=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=64).map(str.encode),
+        power=st.none(),
+        address=st.none(),
+        address_type=st.none() | st.sampled_from(("global", "local")),
+        frequency=st.none(),
+        sequence=st.none(),
+        own_network=st.just(value=True),
+        device=st.none() | TEXT,
+    ),
 )
 
 
@@ -130,6 +156,7 @@ def test_what_is_written_reads_back_the_same(sighting: Sighting) -> None:
 ADVERT: dict[str, Any] = {"t": 1.5, "receiver": "door", "radio": "ble", "kind": "advert", "rssi": -61}
 IBEACON = ADVERT | {"kind": "ibeacon", "uuid": "6e9d1c5a-2b3f-4e70-9a11-0c5d7e3f2b18", "major": 1, "minor": 2}
 PROBE = ADVERT | {"radio": "wifi", "kind": "probe-request"}
+ON_NETWORK = ADVERT | {"radio": "wifi", "kind": "station"}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +224,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a sequence out of range": (json.dumps(PROBE | {"sequence": 4096}), "sequence"),
     "a frequency of nothing": (json.dumps(PROBE | {"frequency": 0}), "frequency"),
     "a network that is perhaps ours": (json.dumps(PROBE | {"own_network": 1}), "own_network"),
+    "an empty keyid": (json.dumps(ON_NETWORK | {"keyid": ""}), "keyid"),
+    "a keyid with a space": (json.dumps(ON_NETWORK | {"keyid": "k 7781"}), "keyid"),
+    "an endless keyid": (json.dumps(ON_NETWORK | {"keyid": "k" * 65}), "keyid"),
+    "a keyid that is a number": (json.dumps(ON_NETWORK | {"keyid": 7781}), "keyid"),
     "another address type": (json.dumps(ADVERT | {"address_type": "secret"}), "address_type"),
     "a device that is a number": (json.dumps(ADVERT | {"device": 7}), "device"),
 }
@@ -217,9 +248,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from((ADVERT, IBEACON, PROBE)), st.data())
+@given(st.sampled_from((ADVERT, IBEACON, PROBE, ON_NETWORK)), st.data())
 def test_any_value_in_any_field_is_read_or_refused(record: dict[str, Any], data: st.DataObject) -> None:
-    field = data.draw(st.sampled_from((*IBEACON, "device", "sequence", "frequency", "address_type", "own_network")))
+    field = data.draw(
+        st.sampled_from((*IBEACON, "device", "sequence", "frequency", "address_type", "own_network", "keyid"))
+    )
     parsed = parse_sighting(json.dumps(record | {field: data.draw(JSON)}))
     assert isinstance(parsed, (Sighting, str))
 
