@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 from collections import Counter
@@ -31,6 +30,7 @@ from gateway.health import Health
 from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
 from gateway.lines import complain, refuse
+from gateway.memory import forbid_dumps, lock_memory
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.connection import Connection, LinkState, Outgoing, Settings, parse_url
 from gateway.mqtt.publisher import Publisher
@@ -56,8 +56,9 @@ DRIVER_PAUSE_S = 5.0
 def run(config_path: Path) -> int:
     """Run the daemon until it is told to stop; return the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
-    with contextlib.suppress(OSError, ValueError):  # a sandbox may have done so already, and allow no more
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold what must not leave memory
+    forbid_dumps()
+    if not lock_memory():
+        log.warning("memory is not locked: strangers' addresses could reach swap; the service's unit allows to lock it")
     try:
         config, rules = load_config_and_rules(config_path)
         asyncio.run(_run(config, rules))

@@ -178,6 +178,7 @@ class FolderLock:
         if self._file is not None:
             return True
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        _give_to_owner(self._path.parent, file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -218,10 +219,18 @@ def _prepare(path: Path) -> None:
         try:
             with suppress(PermissionError):
                 os.fchmod(file, 0o600)
+                _give_to_owner(path.parent, file)
         finally:
             os.close(file)
     except OSError as error:
         raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+
+
+def _give_to_owner(folder: Path, file: int) -> None:
+    """Let root leave no file in a folder whose owner could then not write it; SQLite's other files follow the first."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _exists(path: Path) -> bool:
