@@ -62,6 +62,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path, nargs="?", metavar="FILE")
     sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
 
+    sub = command("doctor", "say what this machine lacks, and the command that mends it", _doctor)
+    sub.add_argument("--json", action="store_true", help="print the findings as one JSON object")
+
     sub = command("decode", "print the sightings in captures as JSON lines", _decode, config=False)
     sub.add_argument("capture", type=Path, nargs="+", metavar="CAPTURE")
     sub.add_argument("--receiver", metavar="ID", help="the receiver's name, else the file's")
@@ -151,6 +154,12 @@ def _check(given: argparse.Namespace) -> int:
     from gateway.check import check
 
     return check(given.file or given.config, sys.stdout, sys.stderr)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from gateway.doctor import doctor
+
+    return doctor(given.config, as_json=given.json)
 
 
 def _decode(given: argparse.Namespace) -> int:

@@ -306,6 +306,7 @@ _WATCH = {
     "sure to": "把握",
     "somewhere inside": "店内某处",
     "no zone": "无区域",
+    "connected": "已连接",
     "condition": "条件不成立",
     "missing": "缺失",
     "cap": "已达上限",
@@ -332,6 +333,163 @@ _ENROL = {
     "no Bluetooth receiver is configured to hold a card to": "配置里没有可以贴卡的蓝牙接收器",
 }
 
+_DOCTOR = {
+    "ok": "正常",
+    "advice": "建议",
+    "none": "无",
+    "{missing} missing, {advice} to consider, {ok} well": "缺失 {missing} 项，建议 {advice} 项，正常 {ok} 项",
+    "{file} is valid": "{file} 有效",
+    "{file} is valid, with warnings: {count}": "{file} 有效，有 {count} 条警告",
+    "{file}: faults in its rules: {count}": "{file}：规则里有 {count} 处错误",
+    "this user may not ask bluetoothd: it is not in the group bluetooth": (
+        "当前用户不在 bluetooth 组，无权询问 bluetoothd"
+    ),
+    "the D-Bus system bus is not running, and without it no Bluetooth": "D-Bus 系统总线没有运行，蓝牙无法使用",
+    "bluetoothd does not answer": "bluetoothd 没有应答",
+    "BlueZ is not installed, and without it no Bluetooth": "没有安装 BlueZ，蓝牙无法使用",
+    "bluetoothd is not running": "bluetoothd 没有运行",
+    "BlueZ {version} is older than any Hushbell was tried with": "BlueZ {version} 太旧，Hushbell 没有在上面试过",
+    "BlueZ {version} runs; passive scanning would work too": "BlueZ {version} 正在运行，也可以被动扫描",
+    "BlueZ {version} runs; passive scanning, which zones do not need, would need Experimental = true in "
+    "/etc/bluetooth/main.conf": (
+        "BlueZ {version} 正在运行；被动扫描需要在 /etc/bluetooth/main.conf 里写 Experimental = true，划分区域用不着它"
+    ),
+    "{receiver}: {adapter} is blocked": "{receiver}：{adapter} 被屏蔽",
+    "{receiver}: {adapter} is switched off": "{receiver}：{adapter} 已关闭",
+    "{receiver}: {adapter} is there and on": "{receiver}：{adapter} 已接入并开启",
+    "{receiver}: there is no Bluetooth adapter {wanted}, this machine has {names}": (
+        "{receiver}：没有蓝牙适配器 {wanted}，本机有 {names}"
+    ),
+    "{receiver}: the Pi's own Bluetooth is disabled in {file}": "{receiver}：树莓派自带的蓝牙在 {file} 里被禁用",
+    "{receiver}: there is no Bluetooth adapter for Low Energy, plug one in": (
+        "{receiver}：没有支持低功耗的蓝牙适配器，请插上一个"
+    ),
+    "can listen: {names}": "能监听：{names}",
+    "cannot listen: {names}": "不能监听：{names}",
+    "may be able to listen: {names}": "也许能监听：{names}",
+    "no Wi-Fi interface here can listen; plug in a USB adapter with one of these drivers: {drivers}": (
+        "本机没有能监听的 Wi-Fi 网卡，请插上使用以下驱动之一的 USB 网卡：{drivers}"
+    ),
+    "{receiver}: there is no Wi-Fi interface {interface}, this machine has {names}": (
+        "{receiver}：没有 Wi-Fi 网卡 {interface}，本机有 {names}"
+    ),
+    "{receiver}: {interface} is in monitor mode and up": "{receiver}：{interface} 处于监听模式并已启用",
+    "{receiver}: {interface} carries this machine's own network, take another": (
+        "{receiver}：{interface} 是本机自己上网用的网卡，请换一块"
+    ),
+    "{receiver}: {interface} is down": "{receiver}：{interface} 没有启用",
+    "{receiver}: {interface} cannot do monitor mode (driver {driver}), take another": (
+        "{receiver}：{interface} 不支持监听模式（驱动 {driver}），请换一块"
+    ),
+    "{receiver}: {interface} is not in monitor mode": "{receiver}：{interface} 不在监听模式",
+    "the air is used by the rules of {country}": "无线电按 {country} 的规定使用",
+    "no country is set for Wi-Fi, so some channels may be closed": "没有设置 Wi-Fi 国家，部分信道可能不能用",
+    "for which country Wi-Fi is set cannot be told": "无法得知 Wi-Fi 设置的国家",
+    "{receiver}: its radio is not blocked": "{receiver}：无线硬件没有被屏蔽",
+    "{receiver}: its radio is blocked by software": "{receiver}：无线硬件被软件屏蔽",
+    "{receiver}: its radio is off by a switch or key of the machine": "{receiver}：无线硬件被机器上的开关或按键关闭",
+    "the service runs as {user}, and there is no such user": "服务以用户 {user} 运行，而没有这个用户",
+    "{user} may capture Wi-Fi (CAP_NET_RAW)": "{user} 可以捕获 Wi-Fi（CAP_NET_RAW）",
+    "{user} may not capture Wi-Fi (CAP_NET_RAW)": "{user} 无权捕获 Wi-Fi（CAP_NET_RAW）",
+    "{user} may use Bluetooth": "{user} 可以使用蓝牙",
+    "{user} is not in the group bluetooth, which some systems ask for": (
+        "{user} 不在 bluetooth 组，有些系统要求在这个组里"
+    ),
+    "{receiver}: {user} may not change channels (CAP_NET_ADMIN), so {interface} stays on the one it is on": (
+        "{receiver}：{user} 无权切换信道（CAP_NET_ADMIN），{interface} 停在当前信道"
+    ),
+    "{receiver}: hostapd answers on {control}": "{receiver}：hostapd 在 {control} 上有应答",
+    "{receiver}: hostapd is not installed": "{receiver}：没有安装 hostapd",
+    "{receiver}: there is no {control}; hostapd does not run, or its ctrl_interface is elsewhere": (
+        "{receiver}：没有 {control}；hostapd 没有运行，或它的 ctrl_interface 在别处"
+    ),
+    "{receiver}: {control} is a folder, name the socket in it": ("{receiver}：{control} 是文件夹，请写出里面的套接字"),
+    "{receiver}: nobody listens on {control}, hostapd has ended": "{receiver}：{control} 无人监听，hostapd 已经退出",
+    "{receiver}: hostapd does not answer on {control}": "{receiver}：hostapd 在 {control} 上没有应答",
+    "{receiver}: this user may not speak with hostapd on {control}": (
+        "{receiver}：当前用户无权通过 {control} 与 hostapd 通信"
+    ),
+    "{receiver}: hostapd answers us on {control}, and would not answer {user}": (
+        "{receiver}：hostapd 在 {control} 上应答我们，却不会应答 {user}"
+    ),
+    "the file that password_file names is not there, or not for this user to read": (
+        "password_file 写的文件不存在，或当前用户无权读取"
+    ),
+    "no broker listens at {address}": "{address} 没有消息服务器在监听",
+    "{address} does not answer": "{address} 没有应答",
+    "nobody knows the name {host}": "无法解析名称 {host}",
+    "the certificate of {address} is not trusted; ca_file names who vouches for it": (
+        "{address} 的证书不受信任，请用 ca_file 写明签发者的证书"
+    ),
+    "{address} speaks no TLS, which mqtts needs": "{address} 不支持 TLS，而 mqtts 需要它",
+    "the file that ca_file names is not there": "ca_file 写的文件不存在",
+    "the broker at {address} refuses {user}: {reason}": "{address} 的消息服务器拒绝 {user}：{reason}",
+    "what listens at {address} speaks no MQTT 5": "{address} 上的程序不支持 MQTT 5",
+    "the broker at {address} is not reached: {reason}": "连不上 {address} 的消息服务器：{reason}",
+    "the broker at {address} takes {user}": "{address} 的消息服务器接受 {user}",
+    "the broker at {address} lets {user} in, and refuses what it says: {reason}": (
+        "{address} 的消息服务器让 {user} 连接，却拒绝它发的消息：{reason}"
+    ),
+    "a client without a user name": "没有用户名的客户端",
+    "user or password is wrong, or the user may not do this": "用户名或密码错误，或该用户无此权限",
+    "user or password is wrong": "用户名或密码错误",
+    "it speaks no MQTT 5": "它不支持 MQTT 5",
+    "the clock is synchronised": "时钟已同步",
+    "whether the clock is synchronised cannot be told": "无法得知时钟是否同步",
+    "the clock is not synchronised: hours, counts of visits and trust depend on it": (
+        "时钟没有同步：营业时间、来访次数和可信度都靠它"
+    ),
+    "the time zone {timezone} is known": "时区 {timezone} 可用",
+    "only Python's own copy knows the time zone {timezone}, which the system's updates do not renew": (
+        "只有 Python 自带的数据里有时区 {timezone}，系统更新不会更新它"
+    ),
+    "bluetoothd keeps what it hears of strangers in memory": "bluetoothd 听到的陌生人信息只留在内存",
+    "bluetoothd writes names and addresses of strangers to the disk, below {folder}": (
+        "bluetoothd 会把陌生人的设备名和地址写到磁盘，在 {folder} 下"
+    ),
+    "nothing in memory is swapped to a disk": "内存内容不会换出到磁盘",
+    "memory, and with it strangers' addresses, is swapped to a disk: {devices}": (
+        "内存（包括陌生人的地址）会换出到磁盘：{devices}"
+    ),
+    "at a crash of bluetoothd its memory would go to {handler}, whatever limits are set": (
+        "bluetoothd 崩溃时，无论怎样限制，内存都会交给 {handler}"
+    ),
+    "a crash of the service would write its memory to a file": "服务崩溃时会把内存写进文件",
+    "a crash would write memory to a file": "崩溃时会把内存写进文件",
+    "a crash leaves no memory on a disk": "崩溃不会把内存留在磁盘上",
+    "{folder} can be written, {free} MB are free": "{folder} 可写，剩余 {free} MB",
+    "{folder} has only {free} MB left": "{folder} 只剩 {free} MB",
+    "{user} may not write these in {folder}: {names}": "{user} 无权写 {folder} 里的这些文件：{names}",
+    "{folder} is a file, where the state needs a folder": "{folder} 是文件，而状态需要一个文件夹",
+    "{folder} lies on a disk that is mounted read-only": "{folder} 所在的磁盘以只读方式挂载",
+    "{user} may not write {folder}": "{user} 无权写 {folder}",
+    "{folder} is not there, and {user} may not make it": "没有 {folder}，{user} 也无权创建",
+    "the file system on {device} met {errors} errors: replace the card": "{device} 的文件系统出错 {errors} 次，请换卡",
+    "{device} has used up to {percent} % of its life: replace it soon": "{device} 的寿命最多已用 {percent} %，请更换",
+    "{device} has used up to {percent} % of its life": "{device} 的寿命最多已用 {percent} %",
+    "the SD card {device} holds the state and tells no wear; cards for dash cams, or an SSD, last longer": (
+        "状态存在 SD 卡 {device} 上，它不报告磨损；行车记录仪用的卡或 SSD 更耐用"
+    ),
+    "the supply gives enough voltage": "供电电压正常",
+    "the supply gives too little voltage now: radios fail, use the Pi's own supply and cable": (
+        "现在供电电压不足，无线硬件会失灵，请用树莓派原装电源和线"
+    ),
+    "the supply gave too little voltage since the start: use the Pi's own supply and cable": (
+        "开机以来供电电压曾不足，请用树莓派原装电源和线"
+    ),
+}
+
 CHINESE: Mapping[str, str] = MappingProxyType(
-    _DOCUMENTS | _YAML | _FILES | _SECTIONS | _VALUES | _BROKER | _SHOP | _RULES | _RULE_TESTS | _WATCH | _ENROL
+    _DOCUMENTS
+    | _YAML
+    | _FILES
+    | _SECTIONS
+    | _VALUES
+    | _BROKER
+    | _SHOP
+    | _RULES
+    | _RULE_TESTS
+    | _WATCH
+    | _ENROL
+    | _DOCTOR
 )

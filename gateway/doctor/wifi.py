@@ -1,0 +1,83 @@
+"""Wi-Fi: which interfaces can listen to everybody, whether the configured one does, and whose rules hold on the air."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+
+from gateway.config import Config, Receiver
+from gateway.doctor.facts import Facts, Interface, Machine, Wireless
+from gateway.doctor.findings import Finding, advice, edit, missing, ok
+from gateway.doctor.machine import LISTENERS
+from rules.messages import say
+
+RADIOTAP = 803  # ARPHRD_IEEE80211_RADIOTAP of linux/if_arp.h
+WORLD = "00"
+
+VERDICTS = {True: "can listen: {names}", False: "cannot listen: {names}", None: "may be able to listen: {names}"}
+
+
+def check_wifi(config: Config, facts: Facts) -> Iterator[Finding]:
+    """Judge the interfaces there are, the configured ones, and the regulatory domain."""
+    receivers = [receiver for receiver in config.receivers if receiver.driver == "wifi"]
+    if not receivers:
+        return
+    yield _list_interfaces(facts)
+    yield from (_judge_interface(receiver, config, facts) for receiver in receivers)
+    yield _judge_country(facts.machine, facts.wireless)
+
+
+def can_listen(interface: Interface, wireless: Wireless) -> bool | None:
+    """Tell whether it can do monitor mode: `iw` knows, else the driver's fame does, else nobody."""
+    return wireless.monitors.get(interface.phy, interface.monitor)
+
+
+def _list_interfaces(facts: Facts) -> Finding:
+    groups: dict[bool | None, list[str]] = {verdict: [] for verdict in VERDICTS}
+    for interface in facts.machine.interfaces:
+        groups[can_listen(interface, facts.wireless)].append(f"{interface.name} ({interface.driver or '?'})")
+    if not groups[True] and not groups[None]:
+        text = "no Wi-Fi interface here can listen; plug in a USB adapter with one of these drivers: {drivers}"
+        return missing("wifi-adapters", text, drivers=", ".join(LISTENERS))
+    told = [say(VERDICTS[verdict], names=", ".join(names)) for verdict, names in groups.items() if names]
+    return ok("wifi-adapters", "{interfaces}", interfaces="; ".join(told))
+
+
+def _judge_interface(receiver: Receiver, config: Config, facts: Facts) -> Finding:
+    name = receiver.interface or ""
+    interface = next((each for each in facts.machine.interfaces if each.name == name), None)
+    if interface is None:
+        names = ", ".join(each.name for each in facts.machine.interfaces) or say("none")
+        text = "{receiver}: there is no Wi-Fi interface {interface}, this machine has {names}"
+        return missing("interface", text, edit(config), receiver=receiver.id, interface=name, names=names)
+    text, command = _wrong_with(interface, facts.wireless)
+    if text:
+        return missing("interface", text, command, receiver=receiver.id, interface=name, driver=interface.driver or "?")
+    return ok("interface", "{receiver}: {interface} is in monitor mode and up", receiver=receiver.id, interface=name)
+
+
+def _wrong_with(interface: Interface, wireless: Wireless) -> tuple[str, str | None]:
+    """Return what keeps an interface from being a receiver, and what mends it."""
+    name = quote(interface.name)
+    up = f"sudo ip link set {name} up"
+    if interface.default_route:
+        return "{receiver}: {interface} carries this machine's own network, take another", None
+    if interface.link_type == RADIOTAP:
+        return ("", None) if interface.up else ("{receiver}: {interface} is down", up)
+    if can_listen(interface, wireless) is False:
+        return "{receiver}: {interface} cannot do monitor mode (driver {driver}), take another", None
+    change = f"sudo ip link set {name} down && sudo iw dev {name} set type monitor && {up}"
+    command = change if wireless.installed else f"sudo apt-get install iw && {change}"
+    return "{receiver}: {interface} is not in monitor mode", command
+
+
+def _judge_country(machine: Machine, wireless: Wireless) -> Finding:
+    regulatory = wireless.regulatory or machine.regulatory
+    if regulatory not in ("", WORLD):
+        return ok("country", "the air is used by the rules of {country}", country=regulatory)
+    country = machine.country or "COUNTRY"
+    by_hand = f"echo options cfg80211 ieee80211_regdom={country} | sudo tee /etc/modprobe.d/hushbell-country.conf"
+    command = f"sudo raspi-config nonint do_wifi_country {country}" if machine.is_pi else f"{by_hand} && sudo reboot"
+    if regulatory == WORLD:
+        return advice("country", "no country is set for Wi-Fi, so some channels may be closed", command)
+    return advice("country", "for which country Wi-Fi is set cannot be told", "sudo apt-get install iw && iw reg get")
