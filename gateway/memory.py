@@ -1,4 +1,4 @@
-"""Keeps what is in memory there: no core dump, no swap. Addresses of strangers are in memory, and may be nowhere else."""
+"""Keeps what is in memory there: no core dump, no swap. Strangers' addresses may be nowhere else."""
 
 from __future__ import annotations
 

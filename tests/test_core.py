@@ -1,8 +1,8 @@
 """The decision core as a whole: frames in, events out, on times that the test chooses."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from drivers.sighting import Sighting
 from gateway.assembly import make_core
 from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Reference, Store, Zone
 from gateway.core import Core
-from gateway.events import DecisionRow, Event, Outcome, StateRow
+from gateway.events import DecisionRow, Event, Outcome
 from gateway.identifiers import Identifiers
 from gateway.identity.member import Member, parse_member
 from gateway.identity.recognition import Register
@@ -318,7 +318,7 @@ WHOLE = events_of([MIXED])
 @given(st.lists(st.integers(0, len(MIXED)), max_size=8))
 def test_the_same_stream_gives_the_same_events_however_it_is_cut(cuts: list[int]) -> None:
     places = sorted({0, *cuts, len(MIXED)})
-    assert events_of([MIXED[a:b] for a, b in zip(places, places[1:], strict=False)]) == WHOLE
+    assert events_of([MIXED[a:b] for a, b in pairwise(places)]) == WHOLE
 
 
 def test_every_visit_that_started_ended_once() -> None:

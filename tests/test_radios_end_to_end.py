@@ -36,9 +36,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 async def until(client: VirtualClient, happened: Callable[[], bool]) -> None:
     """Wait for something on the broker while the virtual radios go on."""
-    async with asyncio.timeout(20):
-        while not happened():
-            await asyncio.sleep(0.05)
+    await asyncio.to_thread(client.wait_until, happened, 20)
 
 
 def test_frames_of_real_libraries_become_alerts_and_lost_radios_a_degraded_status(tmp_path: Path) -> None:
