@@ -2,16 +2,16 @@
 
 The true level wanders as people walk and turn; each frame shows it with the noise of fading. The gain follows from the
 time between frames, so tags that send every 0.1 s and every 2 s need no setting. The constants are those of 2.4 GHz
-indoors: three advertising channels with their own multipath spread frames by some 5 dB about the mean, and at walking
-speed, 5 m from a receiver, the level moves some 3 dB in a second.
+indoors: multipath (a Rice factor of 6 dB) spreads frames by 4 dB about the mean, and at walking speed, a few metres
+from a receiver, the level moves some 3.5 dB in a second.
 """
 
 from __future__ import annotations
 
 import math
 
-FADING_DB2 = 25.0
-WANDERING_DB2_PER_S = 9.0
+FADING_DB2 = 16.0
+WANDERING_DB2_PER_S = 12.0
 STEADY_S = 10.0
 STIR_DB2 = 0.25  # of the variance: a steady level that is off by this much is given up twice as fast
 

@@ -219,7 +219,7 @@ class Presence:
             person = self._meet(heard)
         elif t > person.newest:
             person.newest = t
-        if heard.trust > person.trust:
+        if heard.trust >= person.trust and (heard.trust > person.trust or heard.credential < person.credential):
             _trust(person, heard)
         if person.where.hear(ear, heard):
             visit = person.visit
@@ -381,7 +381,7 @@ def _arrive(person: Person, visit: Visit, zone: Zone | None, since: float) -> No
 
 
 def _trust(person: Person, heard: Heard) -> None:
-    """Let the credential that is hardest to fake stand for the visit."""
+    """Let the credential that is hardest to fake stand for the visit; of equals, the first by name."""
     person.trust, person.credential = heard.trust, heard.credential
     if person.visit:
         person.visit.trust, person.visit.credential = heard.trust, heard.credential

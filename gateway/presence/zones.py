@@ -1,8 +1,9 @@
 """Which zone, and how sure: the levels of one member at all receivers become odds, and odds held become a zone.
 
-Between receivers the louder one is the nearer one, as far as levels tell. Two links differ by shadowing (4 dB each) and
-by fading that does not average out while somebody stands (3 dB each), and in the midst of a zone its own receiver is
-some 11.5 dB louder than the next: a difference of d dB is then worth odds of exp(d / T), T = 2 (4² + 3²) / (2 × 11.5).
+Between receivers the louder one is the nearer one, as far as levels tell. What is left on a link when frames are
+averaged is shadowing (4 dB), the fading of three channels that do not change while somebody stands (2.3 dB) and whether
+a body is in between (2.8 dB); and in the midst of a zone its own receiver is some 11.5 dB louder than the next. So a
+difference of d dB is worth odds of exp(d / T), T = 2 (4² + 2.3² + 2.8²) / (2 × 11.5).
 On one receiver the installer's levels decide, blurred only by the estimate's own error.
 
 Odds become a zone by a sequential test: what a rival's log-odds exceed a bar by is added up over time until it
@@ -19,20 +20,20 @@ from typing import NamedTuple
 from gateway.config import Zone
 from gateway.presence.smoothing import Level
 
-CONTRAST_DB = 2.2  # T above
-BLUR_DB = 1.5  # scale of the logistic curve about a level set by hand
+CONTRAST_DB = 2.5  # T above
+BLUR_DB = 1.0  # scale of the logistic curve about a level set by hand
 LOGISTIC = 1.7  # a normal curve of deviation s is nearly a logistic one of scale s / 1.7
 FRESH_S = 6.0  # a receiver that has missed a member for longer has nothing to say
 MISSED_DB_PER_S = 2.0  # a level is taken to fade once its next frame is late by a second
 STRAY_DB = 2 * CONTRAST_DB  # counts against being within a shop at whose door one was not
 
-NAMED = 0.6  # a zone that stays less probable than this for `DOUBT_S` is named no longer
+NAMED = 0.6  # a zone that stays less probable than this, of all zones, for `DOUBT_S` is named no longer
 DOUBT_S = 9.0
+EVEN = 0.5  # bar for a zone against none
 LIKELY = 0.75  # bar for going from one receiver's zone to another's
 CLEARLY = 0.85  # bar for naming a zone again after a don't-know
-HOLD = 1.0  # sum of log-odds above the bar, over seconds, that takes a zone
+HOLD = 1.3  # sum of log-odds above the bar, over seconds, that takes a zone
 CLEAR = 3.0  # log-odds above the bar that count no further
-CLEAR_BESIDE = 1.5  # the same between the zones of one receiver
 NOWHERE_S = 3.0  # below every level for so long is nowhere
 STEP_S = 1.0  # the silence before a frame counts for no more than this
 TREND_S = 3.0  # confidence is averaged over so long
@@ -177,8 +178,8 @@ def _count(voices: Sequence[Voice], nowhere: float, held: int) -> Odds:
         weights[zone] = weights.get(zone, 0.0) + weight
         total += weight
     share = (1.0 - nowhere) / total
-    top, best = max([(weight, -zone) for zone, weight in weights.items()])
-    return Odds(-best, top * share, weights.get(held, 0.0) * share, nowhere)
+    best = -max([(round(weight, 9), -zone) for zone, weight in weights.items()])[1]  # rounded: sums keep no order
+    return Odds(best, weights[best] * share, weights.get(held, 0.0) * share, nowhere)
 
 
 class Hold:
@@ -225,7 +226,7 @@ class Hold:
         if self.zone < 0:
             return
         self.confidence += (odds.held - self.confidence) * -math.expm1(-step_s / TREND_S)
-        if odds.held >= NAMED:
+        if odds.held >= NAMED * (1.0 - odds.nowhere):
             self._doubt = max(self._doubt - step_s, 0.0)
             return
         if not self._doubt:
@@ -235,19 +236,17 @@ class Hold:
     def _aim(self, odds: Odds, plan: Plan, *, within: bool) -> tuple[int, float, float]:
         """Return where the odds point, their excess over the bar for that, and what sum of it is needed."""
         best, sure, held, nowhere = odds
-        if best == self.zone:
+        if nowhere >= LIKELY and within:
+            return NOWHERE, 1.0, NOWHERE_S
+        if best == self.zone or sure < nowhere:
             return self.zone, 0.0, HOLD
-        if nowhere > sure:
-            return (NOWHERE, 1.0, NOWHERE_S) if within and self.zone >= 0 else (self.zone, 0.0, HOLD)
         if self.zone == AWAY:
             needed = 0.0 if sure >= LIKELY and not plan.doored else HOLD
             return best, min(_log_odds(sure / (sure + nowhere)), _log_odds(sure) + 1.0, CLEAR), needed
-        if self.zone == NOWHERE:
-            bar = 0.5 if nowhere > (1.0 - sure) / 2 else CLEARLY
-            return best, min(_log_odds(sure) - _log_odds(bar), CLEAR), HOLD
         if (best, self.zone) in plan.beside and 2 * sure >= 1.0 - nowhere:
-            return best, min(_log_odds(sure / (sure + held)), CLEAR_BESIDE), HOLD
-        return best, min(_log_odds(sure) - _log_odds(LIKELY), CLEAR), HOLD
+            return best, min(_log_odds(sure / (sure + held)), CLEAR), HOLD
+        bar = EVEN if nowhere > (1.0 - sure) / 2 else CLEARLY if self.zone == NOWHERE else LIKELY
+        return best, min(_log_odds(sure) - _log_odds(bar), CLEAR), HOLD
 
     def _gather(self, target: int, excess: float, step_s: float, at: float) -> bool:
         """Add up what speaks for a rival of the held zone; tell whether `target` is that rival."""
@@ -263,7 +262,7 @@ class Hold:
         if self._score > gain:
             self._score -= gain
             return False
-        self._rival, self._score, self._since = target, 0.0, at
+        self._rival, self._score, self._since = target, gain, at
         return True
 
 
