@@ -1,4 +1,4 @@
-"""Bluetooth Low Energy through bleak and BlueZ: active scanning that survives what bleak is silent about."""
+"""Bluetooth Low Energy through bleak and BlueZ: scanning that survives what bleak is silent about."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bleak import BleakScanner
-from bleak.args.bluez import BlueZDiscoveryFilters
+from bleak.args.bluez import BlueZDiscoveryFilters, BlueZScannerArgs, OrPattern
+from bleak.assigned_numbers import AdvertisementDataType
 from bleak.backends.bluezdbus import manager as bleak_manager
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
@@ -19,7 +20,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakErro
 
 from drivers.advertisement import ADVERT, Meaning, address_type, identify
 from drivers.bluez_watch import Adapter, BlueZWatch
-from drivers.driver import Clock, Deliver, RadioState, Report
+from drivers.driver import Clock, Deliver, RadioState, Report, Rung
 from drivers.errors import RadioError
 from drivers.sighting import AddressType, Sighting
 
@@ -32,10 +33,29 @@ NO_RSSI: Final = -127
 # only those that differ from the last by 8 dB (BlueZ, src/adapter.c and src/device.c, 5.66 and later).
 _FILTERS: Final[BlueZDiscoveryFilters] = {"RSSI": NO_RSSI, "DuplicateData": True}
 
+# What a passive scan lets through, by where it stands in which AD structure (BlueZ, src/adv_monitor.c and
+# src/shared/ad.c). Each names the frame itself: flags, which are the usual pattern, are not in every beacon's advert.
+_PATTERNS: Final = (
+    OrPattern(0, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, b"\x4c\x00\x02\x15"),  # iBeacon, by Apple's number
+    OrPattern(2, AdvertisementDataType.MANUFACTURER_SPECIFIC_DATA, b"\xbe\xac"),  # AltBeacon, by any company
+    OrPattern(0, AdvertisementDataType.SERVICE_DATA_UUID16, b"\xaa\xfe"),  # Eddystone
+)
+
+Scan = Literal["active", "passive"]
+
 _KNOWN: Final = "hushbell"
+_SWITCHES: Final = 3
+"""How often an adapter that was switched off is asked at once to come on again."""
+
+log = logging.getLogger(__name__)
 
 _DENIED: Final = (RadioState.DENIED, "no right to scan on {}: the user must be in the group bluetooth")
 _GONE: Final = (RadioState.MISSING, "{} is gone")
+_NO_PASSIVE: Final = (
+    RadioState.FAILED,
+    "BlueZ offers no passive scan on {}: write `Experimental = true` into /etc/bluetooth/main.conf and restart "
+    "bluetoothd, or take `scan: active`",
+)
 _REFUSALS: Final = {
     "org.bluez.Error.InProgress": (RadioState.BUSY, "{} is busy with another scan"),
     "org.bluez.Error.NotReady": (RadioState.OFF, "{} is not ready: switched off, or just starting"),
@@ -55,6 +75,7 @@ class Patience:
 
     answer_s: float = 10.0  # for BlueZ to begin or end a scan
     settle_s: float = 0.5  # for the adapter to say that it scans, or why it does not
+    dark_s: float = 2.0  # between switching an adapter off and on again
     retry_s: float = 1.0  # after a failure; doubled for each that follows
     longest_retry_s: float = 30.0
 
@@ -108,13 +129,30 @@ class BleDriver:
 
     BlueZ asks for scan responses and merges them into the advert. Of either only manufacturer and service data are
     looked at, so a stranger's name stays with bleak.
+
+    A passive scan transmits nothing. BlueZ then signals a device when it is new and when it changed, and not each
+    of its adverts: enough for who is there, too little for levels.
     """
 
-    def __init__(self, receiver: str, adapter: str | None, clock: Clock, patience: Patience | None = None) -> None:
+    rungs = tuple(Rung)
+
+    def __init__(
+        self,
+        receiver: str,
+        adapter: str | None,
+        clock: Clock,
+        patience: Patience | None = None,
+        *,
+        scan: Scan = "active",
+    ) -> None:
         self.receiver = receiver
         self.counters: Counter[str] = Counter()
         self._wanted = adapter
         self._clock = clock
+        self._kind: Scan = scan
+        self._asked: Rung | None = None
+        self._dark: str | None = None  # the adapter that we switched off and that is not on again
+        self._watch: BlueZWatch | None = None
         self._patience = patience or Patience()
         self._retries = self._patience.retries()
         self._deliver: Deliver
@@ -126,21 +164,36 @@ class BleDriver:
         while True:
             try:
                 async with BlueZWatch() as watch:
+                    self._watch, self._asked = watch, None
                     await self._follow(watch, report)
             except RadioError as trouble:
                 report(trouble.state, trouble.reason)
+            finally:
+                self._watch = None
             await asyncio.sleep(next(self._retries))
+
+    def recover(self, rung: Rung) -> None:
+        """Ask for a rung; `run` ends the scan, does it, and scans again."""
+        if self._watch is not None:
+            self._asked = rung
+            self._watch.wake()
 
     async def _follow(self, watch: BlueZWatch, report: Report) -> None:
         """Scan on the adapter whenever that is possible; end only by `RadioError` with D-Bus itself."""
         while True:
+            if self._dark in watch.adapters:
+                await self._switch_on(watch, str(self._dark))
             try:
                 adapter = _choose(watch, self._wanted)
             except _AdapterError as missing:
+                self._asked = None
                 report(missing.state, missing.reason)
                 await watch.change(self._patience.longest_retry_s)
                 continue
             try:
+                if self._asked:
+                    await self._climb(watch, adapter)
+                    continue
                 async with self._scan(adapter) as connection:
                     connection.add_done_callback(watch.wake)
                     await self._hear(watch, adapter, connection, report)
@@ -148,10 +201,41 @@ class BleDriver:
                 report(refused.state, refused.reason)
                 await self._pause(watch, adapter)
 
+    async def _climb(self, watch: BlueZWatch, adapter: Adapter) -> None:
+        """Do what was asked for; the scan has ended, and begins again afterwards whatever comes of it."""
+        rung, self._asked = self._asked, None
+        self.counters[str(rung)] += 1
+        try:
+            if rung is Rung.POWER_CYCLE:
+                await self._power_cycle(watch, adapter.name)
+            elif rung is Rung.RESTART:
+                await watch.restart_bluetoothd()
+        except RadioError as refusal:
+            self.counters[f"{rung}-refused"] += 1
+            log.warning("receiver %s: %s", self.receiver, refusal.reason)
+
+    async def _power_cycle(self, watch: BlueZWatch, adapter: str) -> None:
+        """Switch an adapter off and on. It comes on again also when we are to end meanwhile, or at the next look."""
+        self._dark = adapter
+        try:
+            await watch.switch(adapter, on=False)
+            await asyncio.sleep(self._patience.dark_s)
+        finally:
+            await self._switch_on(watch, adapter)
+
+    async def _switch_on(self, watch: BlueZWatch, adapter: str) -> None:
+        for _ in range(_SWITCHES):
+            with suppress(RadioError):
+                await watch.switch(adapter, on=True)
+                self._dark = None
+                return
+            await asyncio.sleep(self._patience.retry_s)
+
     @asynccontextmanager
     async def _scan(self, adapter: Adapter) -> AsyncIterator[asyncio.Task[None]]:
         """Scan; give the task that ends with bleak's connection, and the scan with it."""
-        scanner = BleakScanner(self._on_advert, bluez={"adapter": adapter.name, "filters": _FILTERS})
+        arguments: BlueZScannerArgs = {"adapter": adapter.name, "filters": _FILTERS, "or_patterns": list(_PATTERNS)}
+        scanner = BleakScanner(self._on_advert, scanning_mode=self._kind, bluez=arguments)
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 await scanner.start()
@@ -162,7 +246,7 @@ class BleDriver:
             _hang_up()
             raise _ScanError(RadioState.FAILED, f"BlueZ does not answer when asked to scan on {adapter.name}") from None
         except Exception as error:
-            raise _explain(error, adapter.name) from None
+            raise _explain(error, adapter.name, self._kind) from None
         try:
             yield _connection()
         finally:
@@ -178,10 +262,13 @@ class BleDriver:
             _hang_up()
 
     async def _hear(self, watch: BlueZWatch, adapter: Adapter, connection: asyncio.Task[None], report: Report) -> None:
-        """Report hearing while the adapter says that it scans; return when adapter or connection are lost."""
+        """Report hearing while the adapter says that it scans; return when that is over or a rung was asked for.
+
+        Of a passive scan BlueZ says nothing more: it has begun when it was accepted.
+        """
         settled = False
-        while not connection.done() and (now := watch.adapters.get(adapter.name)) and now.life == adapter.life:
-            if now.discovering:
+        while not connection.done() and not self._asked and _lives(watch, adapter):
+            if self._kind == "passive" or watch.adapters[adapter.name].discovering:
                 report(RadioState.HEARING, "")
                 self._retries = self._patience.retries()
                 await watch.change()
@@ -192,10 +279,10 @@ class BleDriver:
                 settled = not await watch.change(self._patience.settle_s)
 
     async def _pause(self, watch: BlueZWatch, adapter: Adapter) -> None:
-        """Wait before trying again, unless the adapter is gone, switched off or made anew before that."""
+        """Wait before trying again, unless the adapter is gone, switched off or made anew, or a rung is asked for."""
         loop = asyncio.get_running_loop()
         until = loop.time() + next(self._retries)
-        while (now := watch.adapters.get(adapter.name)) and now.life == adapter.life:
+        while not self._asked and _lives(watch, adapter):
             if not await watch.change(until - loop.time()):
                 break
 
@@ -261,7 +348,13 @@ def _suits(adapter: Adapter, wanted: str | None) -> bool:
     return wanted == adapter.name or wanted.upper() == adapter.address
 
 
-def _explain(error: Exception, adapter: str) -> _ScanError:
+def _lives(watch: BlueZWatch, adapter: Adapter) -> bool:
+    """Tell whether the adapter is there and was not off since it was looked at."""
+    now = watch.adapters.get(adapter.name)
+    return now is not None and now.life == adapter.life
+
+
+def _explain(error: Exception, adapter: str, kind: Scan) -> _ScanError:
     """Say in plain words why a scan did not begin."""
     match error:
         case BleakDBusError():
@@ -269,6 +362,8 @@ def _explain(error: Exception, adapter: str) -> _ScanError:
             state, reason = _REFUSALS.get(error.dbus_error, unknown)
         case BleakBluetoothNotAvailableError():
             state, reason = RadioState.DENIED, "the D-Bus system bus refuses this user"
+        case BleakError() if kind == "passive":  # BlueZ shows no monitors where experiments are off
+            state, reason = _NO_PASSIVE
         case BleakError():  # the one that is left: bleak does not find the adapter
             state, reason = _GONE
         case _:  # D-Bus went away, which dbus-fast and bleak show as one of several types

@@ -10,7 +10,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from dbus_fast import AuthError, BusType, Message, MessageType
+from dbus_fast import AuthError, BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from drivers.driver import RadioState
@@ -22,6 +22,9 @@ _BUS: Final = "org.freedesktop.DBus"
 _SERVICE: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
 _MONITORS: Final = "org.bluez.AdvertisementMonitorManager1"
+_PROPERTIES: Final = f"{_BUS}.Properties"
+_SYSTEMD: Final = "org.freedesktop.systemd1"
+_UNIT: Final = "bluetooth.service"
 _OBJECTS: Final = "org.freedesktop.DBus.ObjectManager"
 # Only adapters, by their exact paths: a rule for all objects would wake us for each new device on the air.
 _PATHS: Final = tuple(f"/org/bluez/hci{number}" for number in range(16))
@@ -67,7 +70,7 @@ class Adapter:
 class BlueZWatch:
     """bluetoothd and its adapters as they are now, followed over a D-Bus connection of its own.
 
-    Use it with `async with`. It asks and listens only: it neither starts bluetoothd nor switches an adapter on.
+    Use it with `async with`. By itself it asks and listens only; `switch` and `restart_bluetoothd` do what they say.
     Raises `RadioError` on entry and from `change` when D-Bus or bluetoothd cannot be asked.
     """
 
@@ -118,6 +121,21 @@ class BlueZWatch:
         """Let `change` return, for something that only its caller knows of."""
         self._changed.set()
 
+    async def switch(self, adapter: str, *, on: bool) -> None:
+        """Switch an adapter on or off (BlueZ's org.bluez.Adapter, Powered); raises `RadioError` when refused."""
+        arguments = [_ADAPTER, "Powered", Variant("b", on)]
+        reply = await self._call(_SERVICE, f"/org/bluez/{adapter}", _PROPERTIES, "Set", "ssv", arguments)
+        _demand(reply, f"{adapter} cannot be switched {'on' if on else 'off'}")
+
+    async def restart_bluetoothd(self) -> None:
+        """Ask systemd to start bluetoothd anew; raises `RadioError` when refused.
+
+        The right to do so for this one unit comes from polkit (systemd's org.freedesktop.systemd1, RestartUnit).
+        """
+        path, manager = "/org/freedesktop/systemd1", f"{_SYSTEMD}.Manager"
+        reply = await self._call(_SYSTEMD, path, manager, "RestartUnit", "ss", [_UNIT, "replace"])
+        _demand(reply, "bluetoothd cannot be started anew")
+
     async def _close(self) -> None:
         self._bus.disconnect()
         await self._end
@@ -145,13 +163,14 @@ class BlueZWatch:
 
     async def _ask(self, service: str, path: str, interface: str, member: str, *arguments: str) -> list[Any] | None:
         """Return the answer's body, or None where it says that bluetoothd is not there."""
+        return _body(await self._call(service, path, interface, member, "s" * len(arguments), list(arguments)))
+
+    async def _call(
+        self, service: str, path: str, interface: str, member: str, signature: str, arguments: list[Any]
+    ) -> Message:
+        """Return the answer to a call, be it an error; raises `RadioError` where there is none."""
         message = Message(
-            destination=service,
-            path=path,
-            interface=interface,
-            member=member,
-            signature="s" * len(arguments),
-            body=list(arguments),
+            destination=service, path=path, interface=interface, member=member, signature=signature, body=arguments
         )
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -162,7 +181,7 @@ class BlueZWatch:
             reply = None
         if reply is None:
             raise RadioError(RadioState.MISSING, "the D-Bus system bus went away")
-        return _body(reply)
+        return reply
 
     def _on_message(self, message: Message) -> None:
         """Take a signal. Anybody on the bus may send us one, so the sender and the signature are checked."""
@@ -210,6 +229,16 @@ def _body(reply: Message) -> list[Any] | None:
     if error in ("AccessDenied", "AuthFailed"):
         raise RadioError(RadioState.DENIED, "no right to ask bluetoothd: the user must be in the group bluetooth")
     raise RadioError(RadioState.FAILED, f"bluetoothd answers with the error {error}")
+
+
+def _demand(reply: Message, refusal: str) -> None:
+    """Raise `RadioError` where the answer is an error."""
+    if reply.message_type is not MessageType.ERROR:
+        return
+    error = (reply.error_name or "").rpartition(".")[2]
+    denied = error in ("AccessDenied", "AuthFailed", "InteractiveAuthorizationRequired")
+    state = RadioState.DENIED if denied else RadioState.FAILED
+    raise RadioError(state, f"{refusal}: {'this user has no right to' if denied else error}")
 
 
 async def _connect() -> MessageBus:

@@ -17,7 +17,7 @@ _KINDS: Final[dict[int, Kind]] = {  # by the first byte of frame control: versio
     0x40: "probe-request",
     0xB0: "authentication",
 }
-_header = Struct("<B9x6s6xH")  # frame control, address 2, sequence control (IEEE 802.11-2020, 9.3.3.1)
+_header = Struct("<B3x6s6s6sH")  # frame control, addresses 1 to 3, sequence control (IEEE 802.11-2020, 9.3.3.1)
 _ADDRESS_END = 16
 _PADDING = bytes(_header.size - _ADDRESS_END)
 _BAD_FCS = 0x40
@@ -25,12 +25,14 @@ _LOCAL = 0x02
 _ABSENT = b""
 _MOST_PLANS = 256
 _MOST_GIVEN = 8
+_ANY_NETWORK: Final = b"\xff" * 6
+_NONE: Final[frozenset[bytes]] = frozenset()
 
 
 def decode_radiotap_frame(
-    t: float, receiver: str, frame: bytes | memoryview, counters: Counter[str]
+    t: float, receiver: str, frame: bytes | memoryview, counters: Counter[str], own: frozenset[bytes] = _NONE
 ) -> Sighting | None:
-    """Return the sighting in a frame with a radiotap header.
+    """Return the sighting in a frame with a radiotap header; `own` are the addresses of the shop's access points.
 
     Counts what is none: `malformed`, `bad-fcs` and `other` frames. A frame that is cut behind the transmitter's
     address is taken, and nothing behind the header, such as an SSID, is looked at.
@@ -43,7 +45,7 @@ def decode_radiotap_frame(
         counters["malformed" if plan is None else _cause(frame[plan.start : plan.start + 1])] += 1
         return None
     whole = len(frame) >= plan.whole
-    flags, frequency, rssi, control, address, sequence = plan.read(frame if whole else frame + _PADDING)
+    flags, frequency, rssi, control, to, address, bssid, sequence = plan.read(frame if whole else frame + _PADDING)
     if flags and flags & _BAD_FCS:
         counters["bad-fcs"] += 1
         return None
@@ -51,6 +53,11 @@ def decode_radiotap_frame(
     if kind is None:
         counters["other"] += 1
         return None
+    own_network = None
+    if own and (to in own or bssid in own):
+        own_network = True
+    elif own and whole and bssid != _ANY_NETWORK:
+        own_network = False
     return tuple.__new__(  # quicker than `Sighting(...)`, and there is one for every frame
         Sighting,
         (
@@ -65,7 +72,7 @@ def decode_radiotap_frame(
             "local" if address[0] & _LOCAL else "global",
             frequency or None,
             sequence >> 4 if whole else None,
-            None,
+            own_network,
             None,
         ),
     )
@@ -78,7 +85,7 @@ def decode_frame(
     if len(frame) < _ADDRESS_END:
         counters[_cause(frame[:1])] += 1
         return None
-    control, address, sequence = _header.unpack(frame[: _header.size].ljust(_header.size, b"\0"))
+    control, _, address, _, sequence = _header.unpack(frame[: _header.size].ljust(_header.size, b"\0"))
     kind = _KINDS.get(control)
     if kind is None:
         counters["other"] += 1
@@ -105,7 +112,7 @@ class _Plan(NamedTuple):
     """How to read frames whose radiotap header has one layout.
 
     `read` takes a frame of `whole` bytes at least and returns flags, frequency, RSSI (each `_ABSENT` where the header
-    has none), frame control, address 2 and sequence control.
+    has none), frame control, addresses 1 to 3 and sequence control.
     """
 
     given: tuple[radiotap.Given, ...]

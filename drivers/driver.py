@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from drivers.sighting import Sighting
 
@@ -20,6 +20,15 @@ class RadioState(StrEnum):
     BUSY = "busy"  # somebody else holds it
     DENIED = "denied"  # no rights
     FAILED = "failed"  # anything else; the reason says what
+    DEAF = "deaf"  # seems to hear and should, and gives nothing: what a driver cannot know and the gateway judges
+
+
+class Rung(StrEnum):
+    """What may bring a radio back that gives nothing, mildest first. Drivers count what they did by these words."""
+
+    RESCAN = "rescan"  # end the scan and begin another
+    POWER_CYCLE = "power-cycle"  # switch the adapter off and on
+    RESTART = "restart"  # let the service behind the radio be started anew
 
 
 Deliver = Callable[[list[Sighting]], None]
@@ -43,4 +52,19 @@ class Driver(Protocol):
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hear until cancelled, whatever the radio does: lost radios are reported and waited for, never raised."""
+        ...
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """A driver that can do something about a radio that gives nothing."""
+
+    rungs: tuple[Rung, ...]
+    """What it can do, mildest first."""
+
+    def recover(self, rung: Rung) -> None:
+        """Ask for one rung and return at once; `run` does it, and counts it in `counters` when it begins.
+
+        One that the system refuses is counted again as `{rung}-refused`.
+        """
         ...

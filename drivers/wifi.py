@@ -1,4 +1,4 @@
-"""Wi-Fi management frames through a scapy capture socket on an interface in monitor mode."""
+"""Wi-Fi management frames through a scapy capture socket on an interface in monitor mode, channel by channel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import errno
 import logging
 import socket
 from collections import Counter
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from struct import pack, unpack
 from typing import Final
 
@@ -17,8 +19,13 @@ from scapy.arch.linux import L2ListenSocket
 from drivers.dot11 import decode_radiotap_frame
 from drivers.driver import Clock, Deliver, RadioState, Report
 from drivers.errors import RadioError
+from drivers.links import RADIOTAP
+from drivers.monitor import is_monitor, own_monitor, refuse_own_network
+from drivers.nl80211 import Connect, Nl80211, connect
+from drivers.tuner import DWELL_S, Tuner
 
 RETRY_S: Final = 1.0
+NO_NL80211: Final = "the kernel's nl80211 cannot be reached, so the channel stays as it is"
 MOST_FRAMES: Final = 64
 """Frames taken in one wake-up, so that a flood leaves the loop time for others."""
 
@@ -26,7 +33,6 @@ MOST_FRAMES: Final = 64
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 
 _EVERY_PROTOCOL: Final = 0x0003  # ETH_P_ALL
-_LINK_RADIOTAP: Final = 803  # ARPHRD_IEEE80211_RADIOTAP
 _SO_ATTACH_FILTER: Final = 26
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
@@ -60,52 +66,103 @@ _FILTER: Final = (
 )
 
 
-class WifiDriver:
-    """Hears what stations send to find or join a network, on one interface that is in monitor mode.
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What to listen to: channels in turn (none: as the interface is set), each for a while, and whose networks."""
 
-    Frames bear the time at which they were taken from the kernel. `dropped` counts those that the kernel had no
-    room for.
+    channels: tuple[int, ...] = ()
+    dwell_s: float = DWELL_S
+    bssids: frozenset[bytes] = frozenset()  # of the shop's own access points; none: not known
+
+
+class WifiDriver:
+    """Hears what stations send to find or join a network; never sends.
+
+    An interface that is in monitor mode is used as it is; beside any other the driver makes one of its own. Frames
+    bear the time at which they were taken from the kernel. `dropped` counts those that the kernel had no room for.
     """
 
-    def __init__(self, receiver: str, interface: str, clock: Clock, retry_s: float = RETRY_S) -> None:
+    def __init__(
+        self,
+        receiver: str,
+        interface: str,
+        clock: Clock,
+        air: Air | None = None,
+        *,
+        retry_s: float = RETRY_S,
+        connect: Connect = connect,
+    ) -> None:
         self.receiver = receiver
         self.counters: Counter[str] = Counter()
         self._interface = interface
         self._clock = clock
+        self._air = air or Air()
         self._retry_s = retry_s
+        self._connect = connect
 
     async def run(self, deliver: Deliver, report: Report) -> None:
-        """Hear until cancelled; an interface that went away, down or astray is bound anew when it can be."""
+        """Hear until cancelled; an interface that went away, down or astray is taken anew when it can be.
+
+        A reason beside `HEARING` says why the channels are not all listened to.
+        """
         report(RadioState.STARTING, f"looking for the interface {self._interface}")
         while True:
             try:
-                with closing(_open(self._interface)) as capture:
-                    report(RadioState.HEARING, "")
-                    await self._hear(capture, deliver)
+                await self._listen(deliver, report)
             except (OSError, ValueError, RadioError) as error:
                 trouble = _explain(error, self._interface)
                 report(trouble.state, trouble.reason)
             await asyncio.sleep(self._retry_s)
 
-    async def _hear(self, capture: L2ListenSocket, deliver: Deliver) -> None:
-        """Deliver frames until the socket fails, and raise its error."""
+    async def _listen(self, deliver: Deliver, report: Report) -> None:
+        """Deliver frames until that fails, and raise why."""
+        refuse_own_network((self._interface,), self._interface)
+        async with AsyncExitStack() as stack:
+            ready, channels = is_monitor(self._interface), self._air.channels
+            nl80211 = await self._reach(stack) if channels or not ready else None
+            name = self._interface if ready else await stack.enter_async_context(own_monitor(nl80211, self._interface))
+            capture = stack.enter_context(closing(_open(name)))
+            report(RadioState.HEARING, NO_NL80211 if channels and nl80211 is None else "")
+            await self._hear(capture, deliver, self._tuner(nl80211, name, report))
+
+    async def _reach(self, stack: AsyncExitStack) -> Nl80211 | None:
+        try:
+            return await stack.enter_async_context(self._connect())
+        except OSError:
+            return None
+
+    def _tuner(self, nl80211: Nl80211 | None, name: str, report: Report) -> Tuner | None:
+        if nl80211 is None or not self._air.channels:
+            return None
+        tune = partial(nl80211.tune, socket.if_nametoindex(name))
+        return Tuner(tune, self._air.channels, self._air.dwell_s, partial(report, RadioState.HEARING))
+
+    async def _hear(self, capture: L2ListenSocket, deliver: Deliver, tuner: Tuner | None) -> None:
+        """Deliver frames until the socket or the tuner fails, and raise its error."""
         loop = asyncio.get_running_loop()
         failed: asyncio.Future[None] = loop.create_future()
+        tuning: set[asyncio.Future[None]] = set()
+        if tuner:
+            tuning.add(asyncio.create_task(tuner.run(), name=f"tuner {self.receiver}"))
         loop.add_reader(capture.fileno(), self._take, capture, deliver, failed)
         try:
-            await failed
+            ended, _ = await asyncio.wait({failed, *tuning}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_reader(capture.fileno())
             self._count_drops(capture.ins)
+            for task in tuning:
+                task.cancel()
+            await asyncio.gather(*tuning, return_exceptions=True)
+        raise next(error for end in ended if (error := end.exception()))
 
     def _take(self, capture: L2ListenSocket, deliver: Deliver, failed: asyncio.Future[None]) -> None:
         """Take what the kernel has, at most `MOST_FRAMES`."""
-        now = self._clock()
+        now, own = self._clock(), self._air.bssids
         sightings = []
         try:
             for _ in range(MOST_FRAMES):
                 _, frame, _ = capture.recv_raw(_MOST_BYTES)
-                sighting = decode_radiotap_frame(now, self.receiver, frame or b"", self.counters)
+                sighting = decode_radiotap_frame(now, self.receiver, frame or b"", self.counters, own)
                 if sighting is not None:
                     sightings.append(sighting)
             self._count_drops(capture.ins)
@@ -143,8 +200,8 @@ def _open(interface: str) -> L2ListenSocket:
 
 def _bind(sock: socket.socket, interface: str) -> None:
     link = sock.getsockname()[3]
-    if link != _LINK_RADIOTAP:
-        raise RadioError(RadioState.FAILED, f"{interface} is not in monitor mode (link type {link}, not 803)")
+    if link != RADIOTAP:
+        raise RadioError(RadioState.FAILED, f"{interface} is not in monitor mode (link type {link}, not {RADIOTAP})")
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
     _attach_filter(sock)
@@ -170,6 +227,10 @@ def _explain(error: Exception, interface: str) -> RadioError:
     number = getattr(error, "errno", None) or errno.ENODEV  # what says "no such name" bears no number
     if number == errno.ENETDOWN:
         return RadioError(RadioState.OFF, f"{interface} is down; `ip link set {interface} up` starts it")
+    if number == errno.ERFKILL:
+        return RadioError(RadioState.OFF, f"the radio of {interface} is blocked; `rfkill unblock wlan` frees it")
+    if number == errno.EBUSY:
+        return RadioError(RadioState.BUSY, f"the radio of {interface} is in use for something else")
     if number in (errno.ENODEV, errno.ENXIO):
         return RadioError(RadioState.MISSING, f"there is no interface {interface}")
     return RadioError(

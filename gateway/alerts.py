@@ -2,7 +2,9 @@
 
 Laws: an alert ends once. The first claim wins, whatever comes after it. After its deadline nothing happens to it.
 
-    raised --claim--> claimed
+    raised --claim, serious--> claimed
+    claimed --serious, by whoever claimed it--> claimed, and serious
+    claimed --release, by whoever claimed it--> raised
     raised --deadline--> expired
     raised, claimed --withdrawn--> cleared
 """
@@ -10,7 +12,7 @@ Laws: an alert ends once. The first claim wins, whatever comes after it. After i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -19,19 +21,14 @@ class Alert:
     id: str
     group: str
     visit: str
-    member: str
+    member: str | None
     expires: float  # seconds since the epoch
     claimed_by: str | None = None
 
+    data: dict[str, Any] = field(default_factory=dict)  # as it was raised
+
     def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "group": self.group,
-            "visit": self.visit,
-            "member": self.member,
-            "expires": self.expires,
-            "claimed_by": self.claimed_by,
-        }
+        return asdict(self)
 
 
 class OpenAlerts:
@@ -47,12 +44,22 @@ class OpenAlerts:
         self._alerts[alert.id] = alert
         self.deadline = min(self.deadline, alert.expires)
 
-    def claim(self, alert_id: str, group: str, device: str) -> Alert | None:
-        """Return the alert if this claim took it; None when it is another's already, unknown or over."""
+    def claim(self, alert_id: str, group: str, device: str, *, serious: bool = False) -> Alert | None:
+        """Return the alert if this claim took it, or makes serious what the device has; None where it cannot."""
         alert = self._alerts.get(alert_id)
-        if alert is None or alert.group != group or alert.claimed_by is not None:
+        if alert is None or alert.group != group:
+            return None
+        if alert.claimed_by is not None and not (serious and alert.claimed_by == device):
             return None
         alert.claimed_by = device
+        return alert
+
+    def release(self, alert_id: str, group: str, device: str) -> Alert | None:
+        """Return the alert, free again; None where the device has not claimed it."""
+        alert = self._alerts.get(alert_id)
+        if alert is None or alert.group != group or alert.claimed_by != device:
+            return None
+        alert.claimed_by = None
         return alert
 
     def take_due(self, now: float) -> list[Alert]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.alerts import Alert
 from gateway.events import Event, Json, Outcome, Priority, StateRow, rfc3339
+from gateway.follow import Follow
 from gateway.identifiers import Identifiers
 from gateway.presence.visits import Change, Visit
 from rules.situation import AlertAction, Decision, OfferAction, Situation
@@ -47,12 +48,12 @@ class Announcer:
     def _time(self, t: float) -> str:
         return rfc3339(t, self._timezone)
 
-    def visit(self, out: Outcome, change: Change, alias: str, *, zones: bool) -> None:
+    def visit(self, out: Outcome, change: Change, follow: Follow, *, zones: bool) -> None:
         """Say that a visit started, moved or ended; without consent to `zones`, of the door only."""
         visit = change.visit
         named = zones or change.kind == "door"
         data: dict[str, Json] = {
-            "visit": alias,
+            "visit": follow.alias,
             "member": visit.member,
             "at": self._time(change.at),
             "zone": change.zone if named else None,
@@ -65,7 +66,7 @@ class Announcer:
             data["from"] = change.came_from
         if change.what == "ended":
             data["reason"] = change.reason
-            data["seconds"] = round(change.at - visit.started, 3)
+            data["seconds"] = round(change.at - follow.since, 3)
             data["route"] = _route(visit, change.at) if zones else []
         self._say(
             out,
@@ -96,10 +97,16 @@ class Announcer:
             "haptic": action.haptic,
             "expires": self._time(alert.expires),
         }
+        alert.data = data
         event = self._say(
             out, f"alerts/{action.group}", "alert.raised", t, data, life_s=action.expires_s, member=alert.member
         )
         return alert, event
+
+    def raise_again(self, out: Outcome, alert: Alert, t: float, life_s: float) -> None:
+        """Raise an alert once more that whoever claimed it gave back, as it was."""
+        topic = f"alerts/{alert.group}"
+        self._say(out, topic, "alert.raised", t, alert.data, life_s=life_s, member=alert.member)
 
     def alert_over(self, out: Outcome, alert: Alert, what: str, t: float, data: dict[str, Json], life_s: float) -> None:
         """Say that an alert was `claimed`, `cleared` or `expired`."""

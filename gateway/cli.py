@@ -128,6 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         close_quietly()
         return DONE
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        close_quietly()
+        return WRONG_USE
     except KeyboardInterrupt:
         return 130
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-OFFSET_S = float(os.environ.get("HUSHBELL_CLOCK_OFFSET", "0"))
+_OFFSET = os.environ.get("HUSHBELL_CLOCK_OFFSET", "")
+OFFSET_S = float(_OFFSET) if _OFFSET.replace(".", "", 1).isdigit() else 0.0
 """Seconds by which this process lives ahead of the machine's clock; the demo plays just before a quarter hour."""
 
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from drivers.driver import Clock
-from gateway.conductor import Conductor
+from gateway.core import Core
 from gateway.explain import story
 from gateway.health import Health
 from gateway.identity.fields import Fields
-from gateway.identity.member import Member, MemberError, parse_member
+from gateway.identity.member import MemberError, parse_member
+from gateway.identity.personal import refuse_personal
+from gateway.membership import Membership
 from gateway.mqtt.commands import CommandError
-from gateway.roster import dumps
 from gateway.store.store import Store
 
 Arguments = Mapping[str, Any]
@@ -21,13 +22,13 @@ Handler = Callable[[Arguments], Awaitable[Answer]]
 
 
 class Desk:
-    """Answers commands. Members change on the disk first and then in the core, so that no change comes undone."""
+    """Answers commands."""
 
-    def __init__(self, store: Store, conductor: Conductor, health: Health, gateway: str, clock: Clock) -> None:
+    def __init__(self, store: Store, core: Core, membership: Membership, health: Health, clock: Clock) -> None:
         self._store = store
-        self._conductor = conductor
+        self._core = core
+        self._membership = membership
         self._health = health
-        self._gateway = gateway
         self._clock = clock
 
     def handlers(self) -> dict[str, Handler]:
@@ -44,25 +45,24 @@ class Desk:
     async def put(self, arguments: Arguments) -> Answer:
         """Enrol or change a member, given as the contract's object."""
         member = parse_member(dict(arguments))
-        await self._keep(member)
+        await self._membership.put(member)
         return {"member": member.id}
 
     async def pause(self, arguments: Arguments) -> Answer:
         """Stop recognising a member until a time, or, with null, begin again."""
         fields = Fields(dict(arguments), "", ("member", "until"))
-        member = self._conductor.core.member(fields.text("member", 4, 128))
+        member = self._core.member(fields.text("member", 4, 128))
         if member is None:
             raise CommandError("unknown", "is not enrolled", "member")
         value = member.as_json()
         value["choices"]["paused_until"] = arguments.get("until")
-        await self._keep(parse_member(value))
+        await self._membership.put(parse_member(value))
         return {"member": member.id, "paused_until": arguments.get("until")}
 
     async def remove(self, arguments: Arguments) -> Answer:
         """Erase a member: every row, and at once."""
         member_id = Fields(dict(arguments), "", ("member",)).text("member", 4, 128)
-        await self._store.erase_member(member_id)
-        self._conductor.settle(self._conductor.core.remove_member(self._clock(), member_id))
+        await self._membership.remove(member_id)
         return {"member": member_id}
 
     async def explain(self, arguments: Arguments) -> Answer:
@@ -75,18 +75,13 @@ class Desk:
         Fields(dict(arguments), "", ())
         return self._health.status(self._clock())
 
-    async def _keep(self, member: Member) -> None:
-        self._conductor.core.check_member(member)
-        signed = member.signed(self._gateway, self._store.gateway_key)
-        await self._store.put_members([(signed.id, dumps(signed))])
-        self._conductor.settle(self._conductor.core.put_member(self._clock(), signed))
-
 
 def _refusing(handler: Handler) -> Handler:
     """Return a handler that refuses in the answer's own terms."""
 
     async def refusing(arguments: Arguments) -> Answer:
         try:
+            refuse_personal(dict(arguments))
             return await handler(arguments)
         except MemberError as error:
             raise CommandError(error.code, error.message, error.field) from error

@@ -33,6 +33,8 @@ class Committer:
         self._refused = refused
         self._errors = errors
         self._waiting = Outcome()
+        self._batch = Outcome()  # what is being committed
+        self._turn = asyncio.Lock()  # held while the disk works
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -48,17 +50,26 @@ class Committer:
         self._wake.set()
 
     def _sacrifice(self) -> None:
+        """Give up a tenth, the oldest of the least urgent first, so that this is not done for each event."""
         for priority in (Priority.COUNT, Priority.VISIT, Priority.ALERT):
-            excess = len(self._waiting.events) - MOST_EVENTS
-            if excess <= 0:
-                break
-            oldest = [event for event in self._waiting.events if event.priority is priority][:excess]
-            given_up = {event.id for event in oldest}
-            self._waiting.events = [event for event in self._waiting.events if event.id not in given_up]
-            self.dropped[f"event {priority.name.lower()}"] += len(given_up)
-        surplus = max(len(self._waiting.decisions) - MOST_DECISIONS, 0)
-        self.dropped["decision"] += surplus
-        del self._waiting.decisions[:surplus]
+            excess = len(self._waiting.events) - MOST_EVENTS * 9 // 10
+            oldest = [event for event in self._waiting.events if event.priority is priority][: max(excess, 0)]
+            if oldest:
+                given_up = {event.id for event in oldest}
+                self._waiting.events = [event for event in self._waiting.events if event.id not in given_up]
+                self.dropped[f"event {priority.name.lower()}"] += len(given_up)
+        surplus = len(self._waiting.decisions) - MOST_DECISIONS * 9 // 10
+        if surplus > 0:
+            self.dropped["decision"] += surplus
+            del self._waiting.decisions[:surplus]
+
+    async def forget(self, member: str) -> None:
+        """Drop what waits about a member, once a transaction that is under way has ended."""
+        async with self._turn:
+            for outcome in (self._batch, self._waiting):
+                outcome.events = [event for event in outcome.events if event.member != member]
+                outcome.decisions = [row for row in outcome.decisions if row.member != member]
+                outcome.state = {key: row for key, row in outcome.state.items() if row.member != member}
 
     def is_stuck(self) -> bool:
         """Tell whether the disk has neither taken nor refused a transaction for half a minute."""
@@ -73,17 +84,19 @@ class Committer:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            batch, self._waiting = self._waiting, Outcome()
-            await self._until_committed(batch)
+            self._batch, self._waiting = self._waiting, Outcome()
+            await self._until_committed()
+            self._batch = Outcome()
             if not self._waiting:
                 self._idle.set()
 
-    async def _until_committed(self, batch: Outcome) -> None:
+    async def _until_committed(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             self._attempted = clock.monotonic()
             try:
-                await self._commit(batch)
+                async with self._turn:
+                    await self._commit(self._batch)
             except self._errors as error:
                 self._refused(str(error))
                 await asyncio.sleep(pause_s)

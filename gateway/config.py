@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from drivers.tuner import DWELL_S
+
 ZoneKind = Literal["outside", "door", "inside", "shelf"]
 DriverName = Literal["ble", "wifi", "hostapd", "app", "simulator"]
 Role = Literal["all-in-one", "receiver", "hub"]
 Language = Literal["zh", "en"]
+Scan = Literal["active", "passive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,11 @@ class Receiver:
     id: str
     driver: DriverName
     adapter: str | None = None  # ble
+    scan: Scan = "active"  # ble
     interface: str | None = None  # wifi
     channels: tuple[int, ...] = ()  # wifi
+    dwell_s: float = DWELL_S  # wifi
+    bssids: frozenset[bytes] = frozenset()  # wifi
     control: Path | None = None  # hostapd
     ssid: str | None = None  # hostapd
     socket: Path | None = None  # simulator

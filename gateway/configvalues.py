@@ -22,6 +22,7 @@ LEVELS = (-127.0, 0.0)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_MAC = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 _ADAPTER = re.compile(r"hci\d{1,3}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _NAMESPACE = re.compile(r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}")
@@ -98,6 +99,19 @@ def read_channel(node: Node) -> int | None:
         return channel
     node.unexpected("a Wi-Fi channel such as 1, 6, 11 or 36")
     return None
+
+
+def read_bssid(node: Node) -> bytes | None:
+    """Read the address of an access point's radio; not one for groups (IEEE 802.11-2020, 9.2.4.3.4)."""
+    expected = "an access point's address such as 02:11:22:33:44:aa"
+    raw = _matching(node, _MAC, expected)
+    if raw is None:
+        return None
+    address = bytes.fromhex(raw.replace(":", ""))
+    if address[0] & 0x01 or not any(address):
+        node.unexpected(expected)
+        return None
+    return address
 
 
 def read_ssid(node: Node) -> str | None:

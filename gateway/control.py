@@ -43,7 +43,7 @@ class ControlServer:
     def __init__(self, folder: Path, handler: Handler) -> None:
         self._folder = folder
         self._handler = handler
-        self._clients = 0
+        self._talks: set[asyncio.Task[None]] = set()
         self.listening = asyncio.Event()
 
     async def run(self) -> None:
@@ -55,7 +55,12 @@ class ControlServer:
                 self._serve, sock=door, limit=LONGEST_LINE_BYTES, start_serving=False
             )
             async with server:
-                await server.serve_forever()
+                try:
+                    await server.serve_forever()
+                finally:  # from Python 3.12 on a server waits for its talks
+                    for talk in self._talks:
+                        talk.cancel()
+                    await asyncio.gather(*self._talks, return_exceptions=True)
         finally:
             door.close()
 
@@ -74,28 +79,33 @@ class ControlServer:
         return door
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._clients >= MOST_CLIENTS:
-            writer.close()
-            return
-        self._clients += 1
+        task = asyncio.ensure_future(self._talk(reader, writer))
+        self._talks.add(task)
+        task.add_done_callback(self._talks.discard)
+        await asyncio.wait({task})
 
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def send(value: dict[str, Any]) -> None:
             if writer.transport.get_write_buffer_size() < MOST_WAITING_BYTES:
                 writer.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
 
         try:
+            if len(self._talks) > MOST_CLIENTS:
+                send({"failed": "too many talk to the daemon already"})
+                return
             request = json.loads(await reader.readline())
             gone = asyncio.ensure_future(reader.read())
-            talk = asyncio.ensure_future(self._handler(request, send))
-            await asyncio.wait((gone, talk), return_when=asyncio.FIRST_COMPLETED)
-            for task in (gone, talk):
-                task.cancel()
-            await asyncio.gather(gone, talk, return_exceptions=True)
+            work = asyncio.ensure_future(self._handler(request, send))
+            try:
+                await asyncio.wait((gone, work), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in (gone, work):
+                    each.cancel()
+                await asyncio.gather(gone, work, return_exceptions=True)
             await writer.drain()
-        except (ValueError, OSError):
+        except (ValueError, RecursionError, OSError):
             pass  # a client that talks nonsense or went away is told nothing
         finally:
-            self._clients -= 1
             writer.close()
 
 
@@ -104,7 +114,7 @@ async def ask(folder: Path, request: dict[str, Any]) -> AsyncIterator[dict[str, 
     try:
         with _short(folder) as path:
             reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ControlError(f"no daemon runs for {folder}; start it with `hushbell run`") from None
     except ConnectionRefusedError:
         raise ControlError(f"the daemon for {folder} has stopped; start it with `hushbell run`") from None
@@ -113,6 +123,11 @@ async def ask(folder: Path, request: dict[str, Any]) -> AsyncIterator[dict[str, 
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         async for line in reader:
-            yield json.loads(line)
+            answer = json.loads(line)
+            if set(answer) == {"failed"}:
+                raise ControlError(answer["failed"])
+            yield answer
+    except ConnectionError:
+        raise ControlError("the daemon ended") from None
     finally:
         writer.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,35 +19,22 @@ from gateway.announcer import Announcer
 from gateway.config import Config
 from gateway.crowd import Count, Crowd
 from gateway.events import DecisionRow, Outcome, StateRow
+from gateway.follow import Follow, restored
 from gateway.heard import Heard
 from gateway.history import KEPT_S, History
 from gateway.identifiers import Identifiers
-from gateway.identity.member import Member
+from gateway.identity.member import Member, MemberError
 from gateway.identity.recognition import Register
 from gateway.presence.visits import Change, Presence, Visit, VisitSnapshot
 from rules.caps import Ledger
 from rules.engine import Engine
 from rules.situation import AlertAction, Decision, MemberView, Situation, StoreView, TriggerKind, VisitView, ZoneView
 
+ClaimAction = Literal["claim", "serious", "release", "busy", "not_now"]
+
 LEDGER_KEPT_S = 8 * 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Dwell:
-    """A length of dwell that some rule waits for: due at `at`, of a `zone` or a `kind` of zone."""
-
-    at: float
-    seconds: float
-    of: Literal["zone", "kind"]
-
-
-@dataclass(slots=True)
-class Follow:
-    """What the core keeps of an open visit, beside presence: its alias, whether it arrived, the dwells to come."""
-
-    alias: str
-    arrived: bool = False
-    dwells: list[Dwell] = field(default_factory=list)  # by time, next one first
+ALIVE_EVERY_S = 60.0
+MOST_FACTS = 1000
 
 
 class Core:
@@ -81,6 +68,8 @@ class Core:
         self._follows: dict[str, Follow] = {}
         self._histories: dict[str, History] = {}
         self._references = frozenset(r.reference.identity for r in config.receivers if r.reference)
+        self._namespace = config.namespace
+        self._others = 0  # frames
         self._facts: dict[str, Any] = {}
         self.now = -math.inf
         self.causes: Counter[str] = Counter()  # what became of all that led to no visit
@@ -94,10 +83,13 @@ class Core:
     def hear(self, sightings: Iterable[Sighting]) -> Outcome:
         """Take frames in the order in which they were heard; a late one counts, but never turns time back."""
         out = Outcome()
-        recognise = self._register.recognise
+        recognise, presence, crowd, alerts = self._register.recognise, self._presence, self._crowd, self._alerts
         for sighting in sightings:
-            if sighting.t > self.now:
-                self._settle(sighting.t, out)
+            t = sighting.t
+            if t > self.now:
+                if t >= presence.deadline or t >= crowd.deadline or t >= alerts.deadline or self.now == -math.inf:
+                    self._settle(t, out)
+                self.now = t
             heard = recognise(sighting)
             if heard is None:
                 self._pass_by(sighting)
@@ -122,41 +114,70 @@ class Core:
         out = self.advance(t)
         if value is None:
             self._facts.pop(name, None)
-        else:
+        elif name in self._facts or len(self._facts) < MOST_FACTS:
             self._facts[name] = value
+        else:
+            self.causes["fact beyond the most that are kept"] += 1
         return out
 
-    def claim(self, t: float, group: str, device: str, alert_id: str) -> Outcome:
-        """Take a device's claim of an alert; one that comes second, late or from elsewhere changes nothing."""
+    def claim(self, t: float, group: str, device: str, alert_id: str, action: ClaimAction = "claim") -> Outcome:
+        """Take what a device says of an alert; what comes second, late or from elsewhere changes nothing."""
         out = self.advance(t)
-        alert = self._alerts.claim(alert_id, group, device)
+        serious = action == "serious"
+        match action:
+            case "claim" | "serious":
+                alert = self._alerts.claim(alert_id, group, device, serious=serious)
+            case "release":
+                alert = self._alerts.release(alert_id, group, device)
+            case _:
+                alert = None
         if alert is None:
-            self.causes["claim refused"] += 1
+            self.causes[f"{action} refused"] += 1
             return out
         out.put(_alert_row(alert))
-        self._announcer.alert_over(out, alert, "claimed", t, {"device": device}, max(alert.expires - t, 1.0))
+        life_s = max(alert.expires - t, 1.0)
+        if action == "release":
+            self._announcer.raise_again(out, alert, t, life_s)
+        else:
+            data = {"device": device, "serious": serious}
+            self._announcer.alert_over(out, alert, "claimed", t, data, life_s)
         return out
 
-    def put_member(self, t: float, member: Member) -> Outcome:
-        """Enrol or change a member; what is no longer consented to ends at once. Raises MemberError."""
-        self._register.put(member)
-        out = self.advance(t)
-        if not self._may_follow(member.id, t):
-            self._forget(t, member.id, out)
-        return out
+    def put_members(self, t: float, members: Sequence[Member]) -> tuple[Outcome, list[tuple[Member, MemberError]]]:
+        """Enrol or change members; what is no longer consented to ends at once. Return also who was left out, and why.
+
+        Trust that a credential gave which is not carried any more is gone with it.
+        """
+        out = Outcome()
+        before = {member.id: self._register.get(member.id) for member in members}
+        left_out = self._register.put_all(members)
+        for member in members:
+            if not self._may_follow(member.id, t):
+                self._forget(t, member.id, out)
+            elif (known := before[member.id]) and not set(known.credentials) <= set(member.credentials):
+                self._presence.distrust(member.id)
+        self._settle(t, out)
+        return out, left_out
 
     def remove_member(self, t: float, member_id: str) -> Outcome:
         """Forget a member, at once and wholly."""
         self._register.remove(member_id)
-        out = self.advance(t)
+        out = Outcome()
         self._forget(t, member_id, out)
+        self._settle(t, out)
         self._histories.pop(member_id, None)
         self._ledger.forget(member_id)
         return out
 
-    def restore(self, rows: Iterable[StateRow], now: float) -> None:
-        """Go on from durable state after a restart: open visits go on, alerts keep their deadlines."""
-        snapshots: list[VisitSnapshot] = []
+    def restore(self, rows: Iterable[StateRow], now: float) -> Outcome:
+        """Go on from durable state after a restart: alerts keep their deadlines, visits go on.
+
+        A visit whose member may not be followed any more is dropped; one that the gateway was away from for longer
+        than the leave time ended while it was away.
+        """
+        out = Outcome()
+        open_visits: list[tuple[Follow, VisitSnapshot]] = []
+        alive = -math.inf
         for row in rows:
             match row.kind:
                 case "sequence":
@@ -167,10 +188,33 @@ class Core:
                     self._ledger.load(row.key, row.value)
                 case "alert":
                     self._alerts.open(Alert(**row.value))
+                case "alive":
+                    alive = float(row.value)
                 case "visit" if self._may_follow(row.key, now):
-                    snapshots.append(VisitSnapshot.from_json(row.value["visit"]))
-                    self._follows[row.key] = Follow(row.value["alias"], row.value["arrived"])
-        self._presence.restore(snapshots, now)
+                    open_visits.append(restored(row.value))
+                case "visit":
+                    out.put(StateRow("visit", row.key, None, row.key))
+        for follow, snapshot in open_visits:
+            self._follows[snapshot.member] = follow
+            if now - max(alive, snapshot.last_heard) > self._config.leave_after_s + ALIVE_EVERY_S:
+                self._end_while_away(snapshot, now, out)
+            else:
+                self._presence.restore([snapshot], now)
+                self._expect(follow, self._presence.visits[snapshot.member], same_kind=False)
+                follow.dwells = [dwell for dwell in follow.dwells if dwell.at > snapshot.last_heard]
+        return out
+
+    def _end_while_away(self, snapshot: VisitSnapshot, now: float, out: Outcome) -> None:
+        visit = snapshot.visit()
+        change = Change("ended", visit, visit.last_heard, now, visit.zone, visit.kind, visit.confidence, reason="left")
+        self._changed(change, out)
+
+    def alive(self, t: float) -> Outcome:
+        """Note that the gateway is at work, as long as a visit is open: to be called every `ALIVE_EVERY_S`."""
+        out = Outcome()
+        if self._follows:
+            out.put(StateRow("alive", "", t))
+        return out
 
     def member(self, member_id: str) -> Member | None:
         return self._register.get(member_id)
@@ -190,7 +234,7 @@ class Core:
 
     def counts(self) -> dict[str, int]:
         """Return what became of all that led to no visit, by cause."""
-        return dict(self.causes + self._crowd.counters)
+        return {"frames of others": self._others, **self.causes, **self._crowd.counters}
 
     def forget_heard(self) -> None:
         """Drop what `last_heard` holds, once it was shown."""
@@ -221,6 +265,9 @@ class Core:
     def _pass_by(self, sighting: Sighting) -> None:
         if sighting.identity in self._references:
             return
+        self._others += 1
+        if self._namespace and sighting.identity.startswith(self._namespace):
+            self.causes["frames of our namespace that nobody may be known by"] += 1
         if self._register.is_enrolled(sighting):
             self.causes["enrolled, without consent or paused"] += 1
         self._crowd.hear(sighting)
@@ -237,7 +284,7 @@ class Core:
 
     def _changed(self, change: Change, out: Outcome) -> None:
         member = self._register.get(change.visit.member)
-        if member is None:
+        if member is None or not member.recognisable_at(change.decided):
             return
         zones = "zones" in member.purposes()
         if change.what == "ended":
@@ -248,45 +295,32 @@ class Core:
             if change.kind == "outside" and not zones:
                 self.causes["outside, without consent to zones"] += 1
                 return
-            follow = self._follows[member.id] = Follow(self._ids.visit())
-            self._announcer.visit(out, replace(change, what="started"), follow.alias, zones=zones)
+            follow = self._follows[member.id] = Follow(self._ids.visit(), change.at)
+            self._announcer.visit(out, replace(change, what="started"), follow, zones=zones)
         elif zones:
-            self._announcer.visit(out, change, follow.alias, zones=True)
-        triggers = _triggers(change, follow)
-        self._await_dwells(change, follow)
+            self._announcer.visit(out, change, follow, zones=True)
+        triggers = follow.triggers(change)
+        same_kind = change.what == "moved" and change.came_from_kind == change.kind
+        self._expect(follow, change.visit, same_kind=same_kind)
         for trigger in triggers:
             self._decide(trigger, change, member, follow, out)
-        out.put(
-            StateRow(
-                "visit",
-                member.id,
-                {"visit": change.visit.snapshot().as_json(), "alias": follow.alias, "arrived": follow.arrived},
-                member.id,
-            )
-        )
+        out.put(StateRow("visit", member.id, follow.kept(change.visit, zones=zones), member.id))
 
     def _ended(self, change: Change, member: Member, out: Outcome, *, zones: bool) -> None:
         follow = self._follows.pop(member.id, None)
         if follow is None:
             return
-        self._announcer.visit(out, change, follow.alias, zones=zones)
+        self._announcer.visit(out, change, follow, zones=zones)
         self._decide("left", change, member, follow, out)
         history = self._histories.setdefault(member.id, History())
-        history.add(change.visit.started, change.decided, passed=not follow.arrived)
+        kept_s = min(KEPT_S, self._config.privacy.visits_s)
+        history.add(follow.since, change.decided, passed=not follow.arrived, kept_s=kept_s)
         out.put(StateRow("visit", member.id, None, member.id))
-        out.put(StateRow("history", member.id, history.as_json(), member.id, change.decided + KEPT_S))
+        out.put(StateRow("history", member.id, history.as_json(), member.id, change.decided + kept_s))
 
-    def _await_dwells(self, change: Change, follow: Follow) -> None:
-        visit = change.visit
-        same_kind = change.what == "moved" and change.came_from_kind == change.kind
-        kept = [dwell for dwell in follow.dwells if dwell.of == "kind"] if same_kind else []
-        zone = self._zones.get(change.zone or "")
-        for seconds, of in self._engine.dwell_lengths(zone) if zone else ():
-            if of == "zone":
-                kept.append(Dwell(visit.zone_since + seconds, seconds, of))
-            elif not same_kind:
-                kept.append(Dwell(visit.kind_since + seconds, seconds, of))
-        follow.dwells = sorted(kept, key=lambda dwell: (dwell.at, dwell.of))
+    def _expect(self, follow: Follow, visit: Visit, *, same_kind: bool) -> None:
+        zone = self._zones.get(visit.zone or "")
+        follow.expect(visit, self._engine.dwell_lengths(zone) if zone else (), same_kind=same_kind)
 
     def _dwell(self, heard: Heard, follow: Follow, visit: Visit, out: Outcome) -> None:
         """Tell the rules of each dwell that was reached: the zone was held so long, and somebody was heard in it."""
@@ -294,6 +328,8 @@ class Core:
         while member and follow.dwells and follow.dwells[0].at <= visit.zone_heard:
             dwell = follow.dwells.pop(0)
             situation = self._situation("dwell", heard.t, self.now, member, visit, follow, visit.zone)
+            if not _may_look("dwell", situation):
+                continue
             self._apply(replace(situation, dwell=dwell.seconds, dwell_of=dwell.of), visit.credential, out)
 
     # rules
@@ -302,7 +338,8 @@ class Core:
         situation = self._situation(
             trigger, change.at, change.decided, member, change.visit, follow, change.zone, change.came_from
         )
-        self._apply(situation, change.visit.credential, out)
+        if _may_look(trigger, situation):
+            self._apply(situation, change.visit.credential, out)
 
     def _apply(self, situation: Situation, credential: str, out: Outcome) -> None:
         """Ask the rules, and make of each answer a decision and, where one fired, an event."""
@@ -359,6 +396,7 @@ class Core:
     ) -> Situation:
         local = datetime.fromtimestamp(decided, self._config.store.timezone)
         store = self._config.store
+        place, before = (self._told(of, member) for of in (zone, came_from))
         is_open = store.opening_hours is None or store.opening_hours.include(local.time())
         return Situation(
             trigger=trigger,
@@ -366,13 +404,18 @@ class Core:
             decided=decided,
             local=local,
             member=self._view(member, decided),
-            visit=VisitView(follow.alias, visit.started, decided - visit.started, follow.arrived),
-            zone=self._zones.get(zone or ""),
+            visit=VisitView(follow.alias, follow.since, decided - follow.since, follow.arrived),
+            zone=place,
             trust=visit.trust,
             facts=self._facts,
             store=StoreView(store.id, store.name, store.language, is_open, self._zone_names),
-            came_from=self._zones.get(came_from or ""),
+            came_from=before,
         )
+
+    def _told(self, zone_id: str | None, member: Member) -> ZoneView | None:
+        """Return a zone that rules, staff and back end may know of: without consent to zones, the door alone."""
+        zone = self._zones.get(zone_id or "")
+        return zone if zone and (zone.kind == "door" or "zones" in member.purposes()) else None
 
     def _view(self, member: Member, now: float) -> MemberView:
         history = self._histories.get(member.id)
@@ -404,7 +447,8 @@ class Core:
             out.put(StateRow("visit", member_id, None, member_id))
         for alert in self._alerts.withdraw(member_id):
             out.put(StateRow("alert", alert.id, None, member_id))
-            self._announcer.alert_over(out, alert, "cleared", t, {"reason": "withdrawn"}, max(alert.expires - t, 1.0))
+            nobody = replace(alert, member=None)
+            self._announcer.alert_over(out, nobody, "cleared", t, {"reason": "withdrawn"}, max(alert.expires - t, 1.0))
 
     def _count_crowd(self, counts: Iterable[Count], out: Outcome) -> None:
         for count in counts:
@@ -415,16 +459,6 @@ def _alert_row(alert: Alert) -> StateRow:
     return StateRow("alert", alert.id, alert.as_json(), alert.member, alert.expires)
 
 
-def _triggers(change: Change, follow: Follow) -> list[TriggerKind]:
-    """Name what a change of presence is to the rules."""
-    triggers: list[TriggerKind] = []
-    if change.kind != "outside" and not follow.arrived:
-        follow.arrived = True
-        triggers.append("arrived")
-    if change.what == "started" and change.kind == "outside":
-        triggers.append("passing")
-    if change.zone is not None:
-        triggers.append("entered")
-    if change.what == "moved":
-        triggers.append("moved")
-    return triggers
+def _may_look(trigger: TriggerKind, situation: Situation) -> bool:
+    """Tell whether rules may look: at where somebody is only with consent to zones, or at the door."""
+    return trigger in ("arrived", "left") or situation.zone is not None or "zones" in situation.member.purposes

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from drivers.driver import Driver, RadioState
+from drivers.driver import Driver, RadioState, Recoverable
 from drivers.sighting import Sighting
 from gateway import clock
 from gateway.assembly import make_core
@@ -25,11 +25,13 @@ from gateway.config import Config
 from gateway.configfile import ConfigError, load_config_and_rules
 from gateway.control import ControlServer, Send
 from gateway.enrolment import Enrolment
-from gateway.events import Outcome
+from gateway.events import Outcome, rfc3339
 from gateway.health import Health
 from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
 from gateway.lines import complain, refuse
+from gateway.lookout import Lookout
+from gateway.membership import Membership
 from gateway.memory import forbid_dumps, lock_memory
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.connection import Connection, LinkState, Outgoing, Settings, parse_url
@@ -37,7 +39,6 @@ from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.topics import Arrival, Claim, Command, DeviceStatus, Fact, FactRemoved, Refused, Topics
 from gateway.notify import Notifier
 from gateway.radios import make_driver
-from gateway.roster import Roster
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 from gateway.watchers import Watchers
@@ -50,6 +51,7 @@ MEMBERS_POLL_S = 0.5
 HEALTH_S = 60.0
 HOUSEKEEPING_S = 600.0
 STOPPING_S = 5.0
+CLOCK_BACK_S = 10.0  # a clock set back by more leaves the core waiting for a time that was
 DRIVER_PAUSE_S = 5.0
 
 
@@ -76,8 +78,8 @@ def run(config_path: Path) -> int:
 async def _run(config: Config, rules: list[Rule]) -> None:
     store = await Store.open(config.gateway.state)
     try:
-        daemon = Daemon(config, rules, store, await store.begin_run())
-        await daemon.run()
+        while await Daemon(config, rules, store, await store.begin_run()).run():
+            pass
     finally:
         await store.close()
 
@@ -93,6 +95,15 @@ def _settings(config: Config, topics: Topics) -> Settings:
         _password(config.mqtt.password_file),
         config.mqtt.ca_file,
     )
+
+
+def _place(error: Exception) -> str:
+    """Say where an error came from, and nothing of what it says."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
+    return f"{where} ({type(error).__name__})"
 
 
 def _password(file: Path | None) -> str | None:
@@ -121,24 +132,29 @@ class Daemon:
         self._watchers = Watchers(self._core, actions)
         self._enrolments: list[Enrolment] = []
         self._drivers = [make_driver(receiver, clock.wall, config.leave_after_s) for receiver in config.receivers]
+        self._lookouts = [self._look_out(driver) for driver in self._drivers]
         self._connection = Connection(_settings(config, self._topics), self._arrived, self._link_changed)
         self._publisher = Publisher(store, self._connection, self._topics, config.store.timezone, clock.wall)
-        desk = Desk(store, self._conductor, self._health, config.gateway.id, clock.wall)
+        self._membership = Membership(store, self._conductor, self._committer, config.gateway.id, clock.wall)
+        desk = Desk(store, self._core, self._membership, self._health, clock.wall)
         self._commands = Commands(self._topics, self._connection.send, clock.monotonic)
         for name, handler in desk.handlers().items():
             self._commands.register(name, handler)
-        self._roster = Roster(store)
+        self._stop = asyncio.Event()
+        self._anew = False
         self._status = ""
         self._refused: Counter[str] = Counter()
 
-    async def run(self) -> None:
-        """Work until SIGTERM or SIGINT, then end in order: radios, disk, broker."""
-        stop = asyncio.Event()
+    async def run(self) -> bool:
+        """Work until told to stop, then end in order: radios, disk, broker; return whether to begin anew."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         await self._begin()
         async with asyncio.TaskGroup() as tasks:
-            radios = [self._start(tasks, self._hear(driver), f"radio {driver.receiver}") for driver in self._drivers]
+            radios = [
+                self._start(tasks, self._hear(driver, lookout), f"radio {driver.receiver}")
+                for driver, lookout in zip(self._drivers, self._lookouts, strict=True)
+            ]
             others = [
                 self._start(tasks, work, name)
                 for name, work in (
@@ -153,21 +169,24 @@ class Daemon:
             link = tasks.create_task(self._connection.run(), name="connection")
             self._notifier.ready()
             log.info("running as %s of %s", self._config.gateway.id, self._config.store.id)
-            await stop.wait()
-            self._notifier.stopping()
+            await self._stop.wait()
+            if not self._anew:
+                self._notifier.stopping()
             await self._end(radios)
             self._connection.close()
             await asyncio.wait({link}, timeout=STOPPING_S)
+            await self._commands.close()
             for task in (*others, link):
                 task.cancel()
         self._conductor.close()
         self._notifier.close()
+        return self._anew
 
     async def _begin(self) -> None:
         if self._store.set_aside:
             log.error("the database was damaged and is set aside as %s; a new one is begun", self._store.set_aside)
-        await self._take_members()
-        self._core.restore(await self._store.state(), clock.wall())
+        await self._membership.follow()
+        self._conductor.settle(self._core.restore(await self._store.state(), clock.wall()))
         self._conductor.settle(self._core.advance(clock.wall()))
 
     async def _end(self, radios: list[asyncio.Task[None]]) -> None:
@@ -184,27 +203,54 @@ class Daemon:
 
     # radios
 
-    async def _hear(self, driver: Driver) -> None:
+    async def _hear(self, driver: Driver, lookout: Lookout) -> None:
         """Run one driver; one that fails against its promise is told and begun again, and harms no other."""
 
         def report(state: RadioState, reason: str) -> None:
-            if self._health.radio(driver.receiver, state, reason):
-                log.info("receiver %s is %s%s", driver.receiver, state, f": {reason}" if reason else "")
-                self._publish_status()
+            lookout.report(state, reason)
+            self._tell(driver.receiver, lookout)
+
+        def deliver(sightings: list[Sighting]) -> None:
+            lookout.take(sightings)
+            self._deliver(sightings)
 
         while True:
             try:
-                await driver.run(self._deliver, report)
+                await driver.run(deliver, report)
                 return
-            except Exception as error:
-                log.exception("the driver of receiver %s failed", driver.receiver)
+            except Exception as error:  # its text could quote an address
+                log.error("the driver of receiver %s failed at %s", driver.receiver, _place(error))
                 report(RadioState.FAILED, f"the driver failed ({type(error).__name__})")
             await asyncio.sleep(DRIVER_PAUSE_S)
+
+    def _look_out(self, driver: Driver) -> Lookout:
+        """Return the lookout for a driver's receiver."""
+        receiver = next(receiver for receiver in self._config.receivers if receiver.id == driver.receiver)
+        rungs = driver.rungs if isinstance(driver, Recoverable) else ()
+        return Lookout(receiver, rungs, has_hours=self._config.store.opening_hours is not None)
+
+    def _tell(self, receiver: str, lookout: Lookout) -> None:
+        state, reason = lookout.fares
+        if self._health.radio(receiver, state, reason):
+            log.info("receiver %s is %s%s", receiver, state, f": {reason}" if reason else "")
+            self._publish_status()
+
+    def _judge_radios(self) -> None:
+        """See whether each radio hears, and ask the driver of one that does not for the next rung when it is due."""
+        now, is_open = clock.monotonic(), self._health.is_open(clock.wall())
+        for driver, lookout in zip(self._drivers, self._lookouts, strict=True):
+            rung = lookout.moment(now, is_open=is_open)
+            self._tell(driver.receiver, lookout)
+            if rung and isinstance(driver, Recoverable):
+                log.warning("receiver %s: trying %s", driver.receiver, rung)
+                driver.recover(rung)
 
     def _deliver(self, sightings: list[Sighting]) -> None:
         for enrolment in self._enrolments:
             for sighting in sightings:
-                if not self._core.is_enrolled(sighting):
+                if self._core.is_enrolled(sighting):
+                    enrolment.hear_member(sighting)
+                else:
                     enrolment.hear(sighting)
         self._conductor.hear(sightings)
 
@@ -236,8 +282,11 @@ class Daemon:
     def _arrived(self, arrival: Arrival) -> None:
         now = clock.wall()
         match self._topics.parse(arrival):
-            case Claim(device=device, group=group, alert=alert, action="claim"):
-                self._conductor.settle(self._core.claim(now, group, device, alert))
+            case Claim(device=device, group=group, alert=alert, action=action):
+                if self._belongs(device, group):
+                    self._conductor.settle(self._core.claim(now, group, device, alert, action))
+                else:
+                    self._refused["claim from outside the group"] += 1
             case Fact(name=name, value=value):
                 self._conductor.settle(self._core.fact(now, name, value))
             case FactRemoved(name=name):
@@ -250,22 +299,18 @@ class Daemon:
             case Refused(reason=reason):
                 self._refused[reason] += 1
 
-    # members
+    def _belongs(self, device: str, group_id: str) -> bool:
+        """Tell whether a device may speak for a group: one that names no devices takes any of the shop's."""
+        group = next((group for group in self._config.staff.groups if group.id == group_id), None)
+        return group is not None and (not group.devices or device in group.devices)
 
-    async def _take_members(self) -> None:
-        changes = await self._roster.changes()
-        now = clock.wall()
-        for member in changes.put:
-            self._conductor.settle(self._core.put_member(now, member))
-        for member_id in changes.removed:
-            self._conductor.settle(self._core.remove_member(now, member_id))
-            await self._store.erase_member(member_id)
+    # members
 
     async def _follow_members(self) -> None:
         while True:
             await asyncio.sleep(MEMBERS_POLL_S)
             try:
-                await self._take_members()
+                await self._membership.follow()
             except StoreError as error:
                 log.warning("members cannot be read: %s", error)
 
@@ -278,6 +323,7 @@ class Daemon:
         while True:
             await asyncio.sleep(MOMENT_S)
             now = clock.monotonic()
+            self._judge_radios()
             self._publish_status()
             status = self._health.status(clock.wall())
             self._watchers.moment(clock.wall(), status, self._core.counts())
@@ -286,14 +332,23 @@ class Daemon:
                 fed = now
             if now - published >= HEALTH_S:
                 self._publish_health()
+                self._committer.push(self._core.alive(clock.wall()))
                 published = now
+            if clock.wall() < self._core.now - CLOCK_BACK_S:
+                log.warning("the clock was set back; beginning anew with the time that it tells now")
+                self._anew = True
+                self._stop.set()
 
     def _progresses(self) -> bool:
         return not self._committer.is_stuck()
 
     def _publish_health(self) -> None:
+        timezone = self._config.store.timezone
+        drivers = list(zip(self._drivers, self._lookouts, strict=True))
         body = {
-            "receivers": {driver.receiver: dict(driver.counters) for driver in self._drivers},
+            "clock": {"at": rfc3339(clock.wall(), timezone)},
+            "receivers": {driver.receiver: {**driver.counters, **lookout.row(timezone)} for driver, lookout in drivers},
+            "heard": sum(driver.counters["heard"] for driver in self._drivers),
             "core": self._core.counts(),
             "queue": self._store.queued,
             "dropped": dict(self._committer.dropped),

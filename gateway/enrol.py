@@ -25,6 +25,8 @@ from gateway.store.store import Store
 from rules.messages import language_now
 from rules.messages import say as told
 
+ANY_CARD = {"kind": "eddystone-uid", "namespace": "00" * 10, "instance": "01" * 6}
+
 
 class EnrolError(Exception):
     """Carries in one line why nobody was enrolled."""
@@ -44,6 +46,9 @@ def enrol(given: Namespace) -> int:
 
 async def _enrol(config: Config, given: Namespace) -> int:
     receiver = given.receiver or _first_receiver(config)
+    if receiver not in {known.id for known in config.receivers}:
+        raise EnrolError(told("no receiver {receiver!r} is configured", receiver=receiver))
+    _member(given, ANY_CARD, "")  # what cannot be enrolled is told before the card is held
     say(told("Hold the card to the receiver {receiver} ...", receiver=receiver))
     credential = await _find(config.gateway.state, receiver, given.seconds)
     say(told("Found: {card}", card=json.dumps(credential)))
@@ -51,9 +56,12 @@ async def _enrol(config: Config, given: Namespace) -> int:
     if not given.yes and not _agrees(text):
         raise EnrolError(told("the member did not agree, nothing was enrolled"))
     member = _member(given, credential, text)
-    store = await Store.open(config.gateway.state)
+    store = await Store.open(config.gateway.state, mend=False)
     try:
-        (await load_register(store)).put(member)
+        register = await load_register(store)
+        if register.get(member.id):
+            raise EnrolError(told("this member exists already; put the card into the record by members put"))
+        register.put(member)
         signed = member.signed(config.gateway.id, store.gateway_key)
         await store.put_members([(signed.id, dumps(signed))])
     finally:
@@ -72,9 +80,7 @@ def _agrees(text: str) -> bool:
 
 async def _find(folder: Path, receiver: str, seconds: float) -> dict[str, Any]:
     async for answer in ask(folder, {"enrol": receiver, "seconds": seconds}):
-        if "found" in answer:
-            return dict(answer["found"])
-        raise EnrolError(str(answer.get("failed")))
+        return dict(answer["found"])
     raise EnrolError(told("the daemon ended before a card was found"))
 
 

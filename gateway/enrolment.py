@@ -25,6 +25,7 @@ class Enrolment:
 
     def __init__(self, receiver: str) -> None:
         self.receiver = receiver
+        self._member_is_near = False
         self._tags: dict[tuple[Kind, bytes], Tag] = {}
 
     def hear(self, sighting: Sighting) -> None:
@@ -37,6 +38,10 @@ class Enrolment:
         tag = self._tags.setdefault(key, Tag())
         tag.frames += 1
         tag.strongest_dbm = max(tag.strongest_dbm, sighting.rssi)
+
+    def hear_member(self, sighting: Sighting) -> None:
+        """Take a frame of a tag that is somebody's already."""
+        self._member_is_near |= sighting.receiver == self.receiver and (sighting.rssi or -127) >= STRONG_DBM
 
     def found(self) -> dict[str, object] | None:
         """Return the credential of the one tag that is held to the receiver; None while there is none, or several."""
@@ -52,6 +57,8 @@ class Enrolment:
         strong = [tag for tag in self._tags.values() if tag.strongest_dbm >= STRONG_DBM]
         if len(strong) > 1:
             return f"{len(strong)} unknown tags are held to {self.receiver}; hold only one"
+        if self._member_is_near and not strong:
+            return f"the card that is held to {self.receiver} is a member's already"
         if not self._tags:
             return f"{self.receiver} heard no unknown tag at all; is the card switched on?"
         best = max(tag.strongest_dbm for tag in self._tags.values())

@@ -75,13 +75,16 @@ class Health:
         ]
 
     def _unheard(self, now: float) -> list[str]:
-        if now - self._started < STARTING_GRACE_S or not self._open(now):
+        if now - self._started < STARTING_GRACE_S or self.is_open(now) is False:
             return []
         return [f"no device of group {group.id} is online" for group in self._groups if not self._anyone(group)]
 
     def _anyone(self, group: Group) -> bool:
         return bool(self._online.intersection(group.devices) if group.devices else self._online)
 
-    def _open(self, now: float) -> bool:
+    def is_open(self, now: float) -> bool | None:
+        """Tell whether the shop is open; None where it has no hours."""
         hours = self._config.store.opening_hours
-        return hours is None or hours.include(datetime.fromtimestamp(now, self._config.store.timezone).time())
+        if hours is None:
+            return None
+        return hours.include(datetime.fromtimestamp(now, self._config.store.timezone).time())

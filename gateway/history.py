@@ -18,11 +18,11 @@ class History:
     visits: list[float] = field(default_factory=list)
     passes: list[float] = field(default_factory=list)
 
-    def add(self, started: float, now: float, *, passed: bool) -> None:
+    def add(self, started: float, now: float, *, passed: bool, kept_s: float = KEPT_S) -> None:
         times = self.passes if passed else self.visits
         times.insert(bisect_left(times, started), started)
         for kept in (self.visits, self.passes):
-            del kept[: max(bisect_left(kept, now - KEPT_S), len(kept) - MOST)]
+            del kept[: max(bisect_left(kept, now - kept_s), len(kept) - MOST)]
 
     def counts(self, now: float) -> dict[str, int]:
         """Return `visits_7d` ... `passes_90d` as rules read them."""

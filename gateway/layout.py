@@ -7,25 +7,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
-from gateway.config import DriverName, Hear, Receiver, Zone, ZoneKind
+from drivers.tuner import DWELL_S
+from gateway.config import DriverName, Hear, Receiver, Scan, Zone, ZoneKind
 from gateway.configvalues import (
     LEVELS,
     Ids,
     get,
     read_adapter,
+    read_bssid,
     read_channel,
     read_interface,
     read_reference,
     read_ssid,
     read_text,
 )
-from rules.document import Node, each
+from rules.document import Node, each, read_duration
 
 OFFSETS = (-60.0, 60.0)
+DWELL_LIMITS_S = (0.05, 60.0)
+"""Changing channels takes an adapter up to some 30 ms, in which it hears nothing."""
 
 DRIVER_KEYS: dict[str, tuple[str, ...]] = {
-    "ble": ("adapter", "reference"),
-    "wifi": ("interface", "channels"),
+    "ble": ("adapter", "scan", "reference"),
+    "wifi": ("interface", "channels", "dwell", "bssid"),
     "hostapd": ("control", "ssid"),
     "app": ("reference",),
     "simulator": ("socket", "reference"),
@@ -72,8 +76,11 @@ class Layout:
             "",
             "ble",
             adapter=get(keys, "adapter", read_adapter, None),
+            scan=cast(Scan, get(keys, "scan", lambda node: node.choice(get_args(Scan), "kind of scan"), "active")),
             interface=get(keys, "interface", read_interface, None),
             channels=get(keys, "channels", _channels, ()),
+            dwell_s=get(keys, "dwell", lambda node: read_duration(node, *DWELL_LIMITS_S), DWELL_S),
+            bssids=get(keys, "bssid", _bssids, frozenset()),
             control=get(keys, "control", self._read_path, None),
             ssid=get(keys, "ssid", read_ssid, None),
             socket=get(keys, "socket", self._read_path, None),
@@ -83,6 +90,13 @@ class Layout:
             return None
         self._drivers[id_] = driver
         self._warn_of_what_is_to_come(keys, driver)
+        if radio.scan == "passive":
+            keys["scan"].fault(
+                "a passive scan is told of changes only: it gives no levels for zones, and nobody can tell whether it "
+                "is deaf",
+                warning=True,
+            )
+        self._warn_of_an_idle_dwell(keys, radio.channels)
         receiver = replace(radio, id=id_, driver=cast(DriverName, driver))
         self._warn_of_a_shared_radio(receiver, node)
         return receiver
@@ -92,8 +106,10 @@ class Layout:
             keys["driver"].fault(
                 "this version cannot hear {driver}, the receiver will be shown as failed", warning=True, driver=driver
             )
-        if "channels" in keys:
-            keys["channels"].fault("this version leaves the interface on its own channel", warning=True)
+
+    def _warn_of_an_idle_dwell(self, keys: dict[str, Node], channels: tuple[int, ...]) -> None:
+        if "dwell" in keys and len(channels) < 2:
+            keys["dwell"].fault("dwell has no use without several channels", warning=True)
 
     def _warn_of_a_shared_radio(self, receiver: Receiver, node: Node) -> None:
         usual = "hci0" if receiver.driver == "ble" else None
@@ -185,3 +201,7 @@ def _channels(node: Node) -> tuple[int, ...]:
     if len(set(channels)) < len(channels):
         node.fault("a channel stands here twice")
     return channels
+
+
+def _bssids(node: Node) -> frozenset[bytes]:
+    return frozenset(each(node.items("a list of access points' addresses such as [02:11:22:33:44:aa]"), read_bssid))

@@ -92,14 +92,14 @@ def list_(config_path: Path) -> int:
 async def load_register(store: Store) -> Register:
     """Fill a register with the stored members."""
     register = Register()
-    for member in (await Roster(store).changes()).put:
-        register.put(member)
+    for member, error in register.put_all((await Roster(store).changes()).put):
+        complain(f"the stored member …{member.id[-2:]} is left out: {error}")
     return register
 
 
 def _with_store(config_path: Path, work: Work) -> int:
     async def opened(config: Config) -> int:
-        store = await Store.open(config.gateway.state)
+        store = await Store.open(config.gateway.state, mend=False)
         try:
             return await work(config, store)
         finally:
@@ -111,8 +111,6 @@ def _with_store(config_path: Path, work: Work) -> int:
         refuse(str(error))
     except (StoreError, MemberError) as error:
         complain(str(error))
-    except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
     return 2
 
 
@@ -124,6 +122,8 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
             number += 1
             if line.strip():
                 yield number, line
+            while not line.endswith(b"\n") and (line := stream.readline(LONGEST_LINE_BYTES)):
+                pass
 
 
 def _decoded(line: bytes) -> object:

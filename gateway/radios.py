@@ -27,11 +27,12 @@ def make_driver(receiver: Receiver, clock: Clock, leave_after_s: float) -> Drive
         case "ble":
             from drivers.ble import BleDriver
 
-            return BleDriver(receiver.id, receiver.adapter, clock)
+            return BleDriver(receiver.id, receiver.adapter, clock, scan=receiver.scan)
         case "wifi":
-            from drivers.wifi import WifiDriver
+            from drivers.wifi import Air, WifiDriver
 
-            return WifiDriver(receiver.id, receiver.interface or "", clock)
+            air = Air(receiver.channels, receiver.dwell_s, receiver.bssids)
+            return WifiDriver(receiver.id, receiver.interface or "", clock, air)
         case "hostapd":
             from drivers.hostapd import REFRESH_S, HostapdDriver, Pace
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,6 @@ def replay(
     except (StoreError, CaptureError, ReplayError) as error:
         complain(str(error))
         return 2
-    except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
-        return 2
     return 0
 
 
@@ -91,6 +89,8 @@ def _run_id(files: Sequence[Path], members: bytes) -> bytes:
     """Digest configuration, rules, members and input: the same ones give the same ids."""
     run = sha256(members)
     for path in files:
+        if not path.is_file() and path.exists():
+            raise ReplayError(f"{path}: not a regular file, expected a capture or sightings")
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 run.update(block)
@@ -113,6 +113,8 @@ def _merged(files: Sequence[Path], config: Config, receiver: str | None) -> Iter
 
 def _only_receiver(config: Config, radio: Radio) -> str:
     found = [receiver.id for receiver in config.receivers if receiver.driver in (radio, "simulator")]
+    if not found:
+        raise ReplayError(f"no receiver is configured that hears {radio}; add one, or name one with --receiver")
     if len(found) != 1:
         raise ReplayError(
             f"{len(found)} receivers are configured that may have heard {radio}; name one with --receiver"
@@ -140,4 +142,5 @@ def _play(core: Core, sightings: Iterator[Sighting], config: Config, batch_size:
     while batch := list(islice(sightings, batch_size)):
         tell(core.hear(batch))
         core.forget_heard()
-    tell(core.finish(core.now))
+    if core.now > -math.inf:
+        tell(core.finish(core.now))

@@ -7,7 +7,9 @@ import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from gateway.config import Config
 from gateway.configfile import ConfigError, load_config
 from gateway.control import ControlError, ask
 from gateway.lines import complain, refuse, say
@@ -30,25 +32,23 @@ CARRIED = {
 def watch(config_path: Path, *, as_json: bool) -> int:
     """Print what the daemon says until it ends or the user does; return the exit status."""
     try:
-        folder = load_config(config_path).gateway.state
-        asyncio.run(_print(folder, as_json=as_json))
+        asyncio.run(_print(load_config(config_path), as_json=as_json))
     except ConfigError as error:
         refuse(str(error))
-        return 2
     except ControlError as error:
         complain(str(error))
-        return 2
-    return 0
+    return 2
 
 
-async def _print(folder: Path, *, as_json: bool) -> None:
-    async for entry in ask(folder, {"watch": True}):
-        say(json.dumps(entry, ensure_ascii=False) if as_json else line(entry))
+async def _print(config: Config, *, as_json: bool) -> None:
+    async for entry in ask(config.gateway.state, {"watch": True}):
+        say(json.dumps(entry, ensure_ascii=False) if as_json else line(entry, config.store.timezone))
+    raise ControlError(told("the daemon ended"))
 
 
-def line(entry: dict[str, Any]) -> str:
-    """Write one entry of the daemon's as a line for people."""
-    moment = datetime.fromtimestamp(entry["t"]).astimezone().strftime("%H:%M:%S")
+def line(entry: dict[str, Any], timezone: ZoneInfo) -> str:
+    """Write one entry of the daemon's as a line for people, in the shop's time."""
+    moment = datetime.fromtimestamp(entry["t"], timezone).strftime("%H:%M:%S")
     return f"{moment} {_WRITERS[entry['what']](entry)}"
 
 
@@ -81,7 +81,8 @@ def _heard(entry: dict[str, Any]) -> str:
 def _counts(entry: dict[str, Any]) -> str:
     radios = ", ".join(f"{name} {told(state)}" for name, state in entry["receivers"].items())
     counts = ", ".join(f"{number} {told(cause)}" for cause, number in entry["counts"].items())
-    return f"{told(entry['state'])}: {radios}" + (f" · {counts}" if counts else "")
+    parts = (f"{told(entry['state'])}: {radios}", *entry["reasons"], counts)
+    return " · ".join(part for part in parts if part)
 
 
 _WRITERS = {"decision": _decision, "visit": _visit, "heard": _heard, "counts": _counts}

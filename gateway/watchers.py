@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.core import Core
 from gateway.events import DecisionRow, Event, Outcome
+
+COUNTS_EVERY_S = 15.0
 
 Entry = dict[str, Any]
 Send = Callable[[Entry], None]
@@ -19,6 +22,8 @@ class Watchers:
         self._core = core
         self._actions = actions  # of each rule: alert or offer
         self._sends: list[Send] = []
+        self._state: Entry = {}
+        self._counted = -math.inf
 
     def __bool__(self) -> bool:
         return bool(self._sends)
@@ -26,6 +31,7 @@ class Watchers:
     def join(self, send: Send) -> Callable[[], None]:
         """Tell `send` everything from now on; return what ends this."""
         self._sends.append(send)
+        self._counted = -math.inf
         return lambda: self._sends.remove(send)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -54,17 +60,15 @@ class Watchers:
                         "rssi": heard.rssi,
                     }
                 )
-            self._tell(
-                {
-                    "what": "counts",
-                    "t": t,
-                    "state": status["state"],
-                    "reasons": status["reasons"],
-                    "receivers": status["receivers"],
-                    "counts": dict(counts),
-                }
-            )
+            self._tell_counts(t, status, counts)
         self._core.forget_heard()
+
+    def _tell_counts(self, t: float, status: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        """Tell how things are, when the state changed and now and then, so that members stay in sight."""
+        state = {name: status[name] for name in ("state", "reasons", "receivers")}
+        if state != self._state or t >= self._counted + COUNTS_EVERY_S:
+            self._state, self._counted = state, t
+            self._tell({"what": "counts", "t": t, **state, "counts": dict(counts)})
 
     def _tell(self, entry: Entry) -> None:
         for send in self._sends:

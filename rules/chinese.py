@@ -128,6 +128,8 @@ _VALUES = {
     "an interface such as wlan1": "网卡，例如 wlan1",
     "a Wi-Fi channel": "Wi-Fi 信道",
     "a Wi-Fi channel such as 1, 6, 11 or 36": "Wi-Fi 信道，例如 1、6、11 或 36",
+    "an access point's address such as 02:11:22:33:44:aa": "接入点地址，例如 02:11:22:33:44:aa",
+    "a list of access points' addresses such as [02:11:22:33:44:aa]": "接入点地址列表，例如 [02:11:22:33:44:aa]",
     "a channel stands here twice": "同一信道写了两次",
     "a network's name": "网络名称",
     "a network's name is 1 to 32 bytes long": "网络名称长度应为 1 至 32 字节",
@@ -182,8 +184,12 @@ _SHOP = {
     "this version cannot hear {driver}, the receiver will be shown as failed": (
         "本版本还不能接收 {driver}，此接收器会显示为 failed"
     ),
-    "this version leaves the interface on its own channel": "本版本不切换信道，网卡停在当前信道",
+    "dwell has no use without several channels": "只有一个信道时 dwell 不起作用",
     "this version keeps no journal": "本版本还不保存决策流水",
+    "kind of scan": "扫描方式",
+    "a passive scan is told of changes only: it gives no levels for zones, and nobody can tell whether it is deaf": (
+        "被动扫描只能得知变化：没有可用来划分区域的信号强度，也无法判断它是否失灵"
+    ),
     "receivers {first!r} and {second!r} share one radio, only one of them will hear": (
         "接收器 {first!r} 和 {second!r} 用的是同一块无线硬件，只有一个能收到"
     ),
@@ -321,6 +327,7 @@ _WATCH = {
     "busy": "被占用",
     "denied": "没有权限",
     "failed": "故障",
+    "deaf": "收不到信号",
 }
 
 _ENROL = {
@@ -381,7 +388,21 @@ _DOCTOR = {
     "{receiver}: {interface} cannot do monitor mode (driver {driver}), take another": (
         "{receiver}：{interface} 不支持监听模式（驱动 {driver}），请换一块"
     ),
-    "{receiver}: {interface} is not in monitor mode": "{receiver}：{interface} 不在监听模式",
+    "{receiver}: {interface} shares its radio with this machine's own network, take another": (
+        "{receiver}：{interface} 与本机自己上网用的网卡共用一个无线模块，请换一块"
+    ),
+    "{receiver}: {interface} is connected to a network or serves one, take another": (
+        "{receiver}：{interface} 已连接网络或正在提供网络，请换一块"
+    ),
+    "{receiver}: whether {interface} can do monitor mode is not known, iw would tell": (
+        "{receiver}：不清楚 {interface} 是否支持监听模式，装上 iw 就能知道"
+    ),
+    "{receiver}: Hushbell will make an interface in monitor mode beside {interface}": (
+        "{receiver}：Hushbell 会在 {interface} 旁边建一个监听模式的网卡"
+    ),
+    "{receiver}: {user} may not make an interface in monitor mode (CAP_NET_ADMIN)": (
+        "{receiver}：{user} 无权建监听模式的网卡（CAP_NET_ADMIN）"
+    ),
     "the air is used by the rules of {country}": "无线电按 {country} 的规定使用",
     "no country is set for Wi-Fi, so some channels may be closed": "没有设置 Wi-Fi 国家，部分信道可能不能用",
     "for which country Wi-Fi is set cannot be told": "无法得知 Wi-Fi 设置的国家",

@@ -22,6 +22,16 @@ def test_the_first_claim_wins_and_the_second_gets_nothing() -> None:
     assert alerts.claim("a-1", "floor", "badge-2") is None
 
 
+def test_whoever_claimed_may_make_it_serious_or_give_it_back_and_nobody_else() -> None:
+    alerts = opened(an_alert())
+    alerts.claim("a-1", "floor", "badge-1")
+    assert alerts.claim("a-1", "floor", "badge-1", serious=True)
+    assert alerts.claim("a-1", "floor", "badge-2", serious=True) is None
+    assert alerts.release("a-1", "floor", "badge-2") is None
+    assert alerts.release("a-1", "floor", "badge-1")
+    assert alerts.claim("a-1", "floor", "badge-2")
+
+
 def test_a_claim_of_an_unknown_alert_or_from_another_group_takes_nothing() -> None:
     alerts = opened(an_alert())
     assert alerts.claim("a-2", "floor", "badge-1") is None

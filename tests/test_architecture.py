@@ -25,6 +25,7 @@ HOME_OF = {
     "dbus_fast": "drivers/bluez_watch.py",
     "iotcore": "gateway/demo/broker.py",
     "paho": "gateway/mqtt/connection.py",
+    "pyroute2": "drivers/nl80211.py",
     "scapy": "drivers/wifi.py",
     "sqlite3": "gateway/store/database.py",
     "yaml": "rules/composer.py",

@@ -12,11 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, forget_bleak
+from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, VirtualSystemd, forget_bleak
 from virtual_gateway import VirtualGateway, listening
 
-from drivers.ble import BleDriver, Patience
-from drivers.driver import RadioState
+from drivers.ble import BleDriver, Patience, Scan
+from drivers.driver import RadioState, Recoverable, Rung
 from drivers.sighting import Sighting
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")
@@ -25,7 +25,8 @@ CARD = "D0:11:22:33:44:55"
 IDENTITY = bytes.fromhex("6e9d1c5a2b3f4e709a110c5d7e3f2b18000e0817")
 IBEACON = {0x004C: b"\x02\x15" + IDENTITY + b"\xc5"}
 UID = {"0000feaa-0000-1000-8000-00805f9b34fb": b"\x00\xee" + bytes(range(16)) + b"\x00\x00"}
-IMPATIENT = Patience(answer_s=0.2, settle_s=0.1, retry_s=0.02, longest_retry_s=0.1)
+ALTBEACON = {0x0118: b"\xbe\xac" + IDENTITY + b"\xc5\x00"}
+IMPATIENT = Patience(answer_s=0.2, settle_s=0.1, dark_s=0.01, retry_s=0.02, longest_retry_s=0.1)
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def driver(adapter: str | None = None) -> BleDriver:
-    return BleDriver("door", adapter, lambda: 1763791200.25, IMPATIENT)
+def driver(adapter: str | None = None, scan: Scan = "active") -> BleDriver:
+    return BleDriver("door", adapter, lambda: 1763791200.25, IMPATIENT, scan=scan)
 
 
 def play(scene: Coroutine[None, None, None]) -> None:
@@ -402,5 +403,187 @@ def test_cancelled_while_it_waits_for_bluez_it_leaves_no_scan_behind(bus: Privat
             async with listening(driver()) as gateway:
                 await heard_again(bluez, gateway)
                 assert RadioState.BUSY not in gateway.states
+
+    play(scene())
+
+
+# Passive scanning
+
+
+@asynccontextmanager
+async def hearing_passively(bus: PrivateBus) -> AsyncIterator[tuple[VirtualBlueZ, VirtualGateway]]:
+    """Give a bluetoothd with its experiments on, and what a driver that scans passively says once it hears."""
+    async with VirtualBlueZ(bus.address) as bluez:
+        bluez.add_adapter(experimental=True)
+        async with listening(driver(scan="passive")) as gateway:
+            await gateway.reported(RadioState.HEARING)
+            await bluez.activated.wait()
+            yield bluez, gateway
+
+
+def test_a_passive_scan_hears_every_kind_of_beacon_and_nothing_else(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing_passively(bus) as (bluez, gateway):
+            bluez.advertise("D0:11:22:33:44:01", -60, name="canary phone", manufacturer={0x004C: b"\x10\x05"})
+            bluez.advertise("D0:11:22:33:44:02", -60, manufacturer=IBEACON)
+            bluez.advertise("D0:11:22:33:44:03", -60, manufacturer=ALTBEACON)
+            bluez.advertise("D0:11:22:33:44:04", -60, services=UID)
+            found = [sighting.kind for sighting in await gateway.heard(3)]
+            assert found == ["ibeacon", "altbeacon", "eddystone-uid"]
+            assert "StartDiscovery" not in bluez.calls, "that would transmit"
+
+    play(scene())
+
+
+def test_a_passive_scan_is_told_of_changes_only(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing_passively(bus) as (bluez, gateway):
+            for rssi in (-60, -60, -61, -59, -75, -74):
+                bluez.advertise(CARD, rssi, manufacturer=IBEACON)
+            bluez.advertise("D0:11:22:33:44:99", -50, manufacturer=IBEACON)
+            assert [sighting.rssi for sighting in await gateway.heard(3)] == [-60, -75, -50]
+
+    play(scene())
+
+
+def test_a_passive_scan_comes_back_after_bluetoothd_restarted_and_the_adapter_was_off(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with listening(driver(scan="passive")) as gateway:
+            for _ in range(2):
+                async with VirtualBlueZ(bus.address) as bluez:
+                    bluez.add_adapter(experimental=True)
+                    await gateway.reported(RadioState.HEARING)
+                    await bluez.activated.wait()
+                    bluez.power(on=False)
+                    await gateway.reported(RadioState.OFF)
+                    bluez.activated.clear()
+                    bluez.power(on=True)
+                    await bluez.activated.wait()
+                    await heard_again(bluez, gateway)
+                await gateway.reported(RadioState.MISSING)
+
+    play(scene())
+
+
+def test_without_bluez_experiments_a_passive_scan_says_what_to_write_where(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            async with listening(driver(scan="passive")) as gateway:
+                await gateway.reported(RadioState.FAILED, "Experimental = true")
+            assert "StartDiscovery" not in bluez.calls, "who asked for silence on the air gets no other scan"
+
+    play(scene())
+
+
+# Several adapters
+
+
+def test_two_adapters_are_two_receivers_and_one_may_be_lost_alone(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter("hci0")
+            bluez.add_adapter("hci1", address="00:1A:7D:DA:71:13")
+            async with listening(driver("hci0")) as door, listening(driver("00:1a:7d:da:71:13")) as shelf:
+                await door.reported(RadioState.HEARING)
+                await shelf.reported(RadioState.HEARING)
+                for round_ in range(3):
+                    bluez.advertise(CARD, -40, manufacturer=IBEACON, adapter="hci0")
+                    bluez.advertise(CARD, -80, manufacturer=IBEACON, adapter="hci1")
+                    await shelf.heard(round_ + 1)
+                    bluez.remove_adapter("hci0")
+                    await door.reported(RadioState.MISSING)
+                    bluez.add_adapter("hci0")
+                    await door.reported(RadioState.HEARING)
+                assert {sighting.rssi for sighting in await door.heard(3)} == {-40}
+                assert {sighting.rssi for sighting in shelf.sightings} == {-80}
+                assert set(shelf.states) <= {RadioState.HEARING}, "it heard all the time"
+
+    play(scene())
+
+
+# Rungs
+
+
+@pytest.mark.parametrize("rung", [Rung.RESCAN, Rung.POWER_CYCLE])
+def test_a_rung_brings_a_frozen_adapter_back_and_is_counted(bus: PrivateBus, rung: Rung) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            door = driver()
+            async with listening(door) as gateway:
+                await heard_again(bluez, gateway)
+                bluez.freeze(until="rescan" if rung is Rung.RESCAN else "power-cycle")
+                door.recover(rung)
+                await bluez.called("StartDiscovery", 2)
+                await heard_again(bluez, gateway)
+            assert door.counters == Counter({"heard": 2, str(rung): 1})
+            assert isinstance(door, Recoverable)
+
+    play(scene())
+
+
+def test_bluetoothd_is_started_anew_by_systemd(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, _), VirtualSystemd(bus.address) as systemd:
+            door = driver()
+            async with listening(door) as other:
+                await other.until(lambda: bool(other.reports))
+                await bluez.called("StartDiscovery", 2)
+                door.recover(Rung.RESTART)
+                await bluez.called("StartDiscovery", 3)
+            assert systemd.restarted == ["bluetooth.service"]
+            assert door.counters == Counter({"restart": 1})
+
+    play(scene())
+
+
+@pytest.mark.parametrize("rung", [Rung.POWER_CYCLE, Rung.RESTART])
+def test_a_rung_that_is_refused_is_counted_and_told_and_the_scan_goes_on(
+    bus: PrivateBus, rung: Rung, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez, VirtualSystemd(bus.address, denied=True):
+            bluez.add_adapter()
+            bluez.fail("Set", Fault("org.freedesktop.DBus.Error.AccessDenied"))
+            door = driver()
+            async with listening(door) as gateway:
+                await heard_again(bluez, gateway)
+                door.recover(rung)
+                await bluez.called("StartDiscovery", 2)
+                await heard_again(bluez, gateway)
+            assert (door.counters[str(rung)], door.counters[f"{rung}-refused"]) == (1, 1)
+            assert "this user has no right to" in caplog.text
+
+    play(scene())
+
+
+def test_an_adapter_that_does_not_come_on_again_at_once_is_asked_until_it_does(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            door = driver()
+            async with listening(door) as gateway:
+                await heard_again(bluez, gateway)
+                bluez.fail("Set", Fault(), *[Fault("org.bluez.Error.Busy")] * 7)
+                door.recover(Rung.POWER_CYCLE)
+                await gateway.reported(RadioState.OFF)
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
+def test_one_who_ends_amid_a_power_cycle_leaves_the_adapter_on(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            door = BleDriver("door", None, lambda: 0.0, Patience(dark_s=60.0))
+            async with listening(door) as gateway:
+                await heard_again(bluez, gateway)
+                door.recover(Rung.POWER_CYCLE)
+                await bluez.called("Set")
+            assert bluez.calls.count("Set") == 2
+            async with listening(driver()) as gateway:
+                await heard_again(bluez, gateway)
 
     play(scene())

@@ -26,7 +26,7 @@ mqtt: {url: "mqtts://broker.lilac.example:8883", username: door-pi, password_fil
 receivers:
   - {id: door, driver: ble, adapter: hci0,
      reference: {uuid: 6e9d1c5a-2b3f-4e70-8000-0000000000d0, major: 1, minor: 2}}
-  - {id: air, driver: wifi, interface: wlan1, channels: [1, 6, 11]}
+  - {id: air, driver: wifi, interface: wlan1, channels: [1, 6, 11], dwell: 500 ms, bssid: ["02:11:22:33:44:AA"]}
   - {id: guest-wifi, driver: hostapd, control: /run/hostapd/wlan0, ssid: Lilac-Guest}
   - {id: members-app, driver: app}
   - {id: stage, driver: simulator, socket: stage.sock}
@@ -109,6 +109,7 @@ def test_every_key_is_read(file: Path, tmp_path: Path, shipped: dict[str, Path])
     assert config.mqtt.ca_file == tmp_path / "ca.pem"
     door, air, guest, app, stage = config.receivers
     assert (door.adapter, air.interface, air.channels) == ("hci0", "wlan1", (1, 6, 11))
+    assert (air.dwell_s, air.bssids) == (0.5, frozenset({bytes.fromhex("0211223344aa")}))
     assert door.reference is not None
     assert door.reference.identity.hex() == "6e9d1c5a2b3f4e7080000000000000d000010002"
     assert (guest.control, guest.ssid) == (Path("/run/hostapd/wlan0"), "Lilac-Guest")
@@ -191,7 +192,7 @@ WRONG = {
         ),
         (
             "[{id: door, driver: ble, ^interface: wlan1}]",
-            "unknown key 'interface', expected one of id, driver, adapter, reference",
+            "unknown key 'interface', expected one of id, driver, adapter, scan, reference",
         ),
         ("[^{id: door, driver: wifi}]", "'interface' is missing, a receiver needs it"),
         ("[^{id: door, driver: hostapd}]", "'control' is missing, a receiver needs it"),
@@ -201,6 +202,14 @@ WRONG = {
             "'15' stands here, expected a Wi-Fi channel such as 1, 6, 11 or 36",
         ),
         ("[{id: door, driver: wifi, interface: wlan1, channels: ^[1, 1]}]", "a channel stands here twice"),
+        (
+            "[{id: door, driver: wifi, interface: wlan1, channels: [1, 6], dwell: ^10 ms}]",
+            "10 ms is out of range, expected a duration from 0.05 s to 1 min",
+        ),
+        (
+            "[{id: door, driver: wifi, interface: wlan1, bssid: [^ff:ff:ff:ff:ff:ff]}]",
+            "'ff:ff:ff:ff:ff:ff' stands here, expected an access point's address such as 02:11:22:33:44:aa",
+        ),
         ("[{id: door, driver: ble}, {id: ^door, driver: app}]", "duplicate id 'door', it stands already on line 4"),
         (
             "[{id: door, driver: ble}, {id: ^till, driver: app}]",
@@ -315,10 +324,10 @@ DOUBTFUL = [
     ),
     (
         {
-            "receivers": "[{id: a, driver: wifi, interface: wlan1, channels: [1]}]",
+            "receivers": "[{id: a, driver: wifi, interface: wlan1, channels: [1], dwell: 1 s}]",
             "zones": "[{id: a, kind: inside, hear: [{receiver: a, at_least: -75}]}]",
         },
-        "this version leaves the interface on its own channel",
+        "dwell has no use without several channels",
     ),
     ({"mqtt": "{url: mqtt://127.0.0.1, ca_file: /dev/null}"}, "this file is not there"),
     ({"mqtt": "{url: mqtt://127.0.0.1, ca_file: hushbell.yaml}"}, "ca_file has no use without mqtts"),
@@ -333,6 +342,7 @@ DOUBTFUL = [
         },
         "receivers 'a' and 'b' share one radio, only one of them will hear",
     ),
+    ({"receivers": "[{id: door, driver: ble, scan: passive}]"}, "a passive scan is told of changes only"),
     ({"zones": "[{id: a, kind: door, hear: [{receiver: door}]}]"}, "this radio never tells who is connected"),
     ({"zones": "[{id: a, kind: door, hear: [{receiver: door, offset: 1}]}]"}, "offset has no use without at_least"),
     (

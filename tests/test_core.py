@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,18 @@ def test_the_first_claim_is_told_and_later_ones_change_nothing() -> None:
     assert not said(core.advance(START + 100), "alert.expired")
 
 
+def test_a_claim_that_is_given_back_raises_the_alert_once_more_as_it_was() -> None:
+    core = a_core(a_member())
+    (alert,) = said(hear(core, come_in()), "alert.raised")
+    name = alert.data["alert"]
+    (claimed,) = said(core.claim(START + 7, "floor", "badge-1", name, "serious"), "alert.claimed")
+    assert claimed.data["serious"] is True
+    (again,) = said(core.claim(START + 9, "floor", "badge-1", name, "release"), "alert.raised")
+    assert again.data == alert.data
+    assert (again.id != alert.id, again.expires) == (True, alert.expires)
+    assert said(core.claim(START + 10, "floor", "badge-2", name), "alert.claimed")
+
+
 def test_an_alert_that_nobody_claims_expires_at_its_deadline() -> None:
     core = a_core(a_member())
     (alert,) = said(hear(core, come_in()), "alert.raised")
@@ -228,7 +241,7 @@ def test_a_member_who_is_removed_is_forgotten_at_once_and_the_staffs_alert_is_cl
 def test_consent_that_is_withdrawn_ends_what_is_open_without_a_word_to_the_back_end() -> None:
     core = a_core(a_member())
     hear(core, come_in())
-    out = core.put_member(START + 7, a_member(purposes=("zones",)))
+    out, _ = core.put_members(START + 7, [a_member(purposes=("zones",))])
     assert [event.type for event in out.events] == ["hushbell.alert.cleared"]
     assert not said(core.advance(START + 1000), "visit.ended")
 
@@ -236,7 +249,7 @@ def test_consent_that_is_withdrawn_ends_what_is_open_without_a_word_to_the_back_
 def test_a_reference_beacon_is_neither_a_member_nor_anybody() -> None:
     core = a_core()
     out = hear(core, frames(0, 60, DOOR, REFERENCE))
-    assert (out.events, core.counts()) == ([], {})
+    assert (out.events, core.counts()) == ([], {"frames of others": 0})
 
 
 def test_strangers_are_counted_each_quarter_of_an_hour_and_named_nowhere() -> None:
@@ -281,6 +294,109 @@ def test_after_a_restart_the_caps_still_hold() -> None:
     again.fact(START + 2410, "new_arrivals", value=True)
     later = hear(again, frames(2410, 8, WINDOW))
     assert not said(later, "offer.triggered")
+
+
+def test_a_card_may_pass_from_one_member_to_another_in_one_change() -> None:
+    core = a_core(a_member("zold-0001"))
+    giver, taker = a_member("zold-0001", card=OTHER_CARD), a_member("anew-0001")
+    _, left_out = core.put_members(START, [taker, giver])
+    assert left_out == []
+    assert {event.member for event in said(hear(core, come_in(1)), "visit.started")} == {"anew-0001"}
+
+
+def test_of_two_members_with_one_card_the_second_is_left_out_and_told() -> None:
+    core = a_core()
+    _, left_out = core.put_members(START, [a_member("first-01"), a_member("second-1")])
+    assert [member.id for member, _ in left_out] == ["second-1"]
+    assert said(hear(core, come_in(1)), "alert.raised")
+
+
+def test_what_is_said_of_a_removed_member_names_nobody() -> None:
+    core = a_core(a_member())
+    hear(core, come_in())
+    assert [event.member for event in core.remove_member(START + 7, "oX3f-91c2").events] == [None]
+
+
+def test_consent_withdrawn_before_a_zone_is_held_starts_no_visit() -> None:
+    core = a_core(a_member())
+    hear(core, frames(0, 0.4, DOOR))
+    out, _ = core.put_members(START + 5, [a_member(purposes=())])
+    assert not out.events
+
+
+def without_door(purposes: tuple[str, ...]) -> Core:
+    shelf = Zone("shoes", "shelf", (Hear("door", -70.0),), name="童鞋")
+    return a_core(a_member(purposes=purposes), config=replace(CONFIG, zones=(shelf,)))
+
+
+def test_without_consent_to_zones_no_alert_no_decision_and_no_row_tells_the_place() -> None:
+    out = hear(without_door(("recognise", "offers")), frames(0, 10, DOOR))
+    (alert,) = said(out, "alert.raised")
+    assert alert.data["zone"] is None
+    told = json.dumps([event.data for event in out.events] + [row.detail for row in out.decisions])
+    assert "shoes" not in told
+    assert "童鞋" not in told
+    (visit,) = [row for row in out.state.values() if row.kind == "visit"]
+    assert not visit.value["visit"]["route"]
+
+
+def test_with_consent_to_zones_the_same_alert_tells_the_place() -> None:
+    (alert,) = said(hear(without_door(("recognise", "zones")), frames(0, 10, DOOR)), "alert.raised")
+    assert alert.data["zone"] == "shoes"
+
+
+def test_without_consent_to_zones_a_visit_counts_from_the_door() -> None:
+    core = a_core(a_member(purposes=("recognise",)))
+    out = hear(core, frames(0, 600, WINDOW), frames(600, 10, DOOR))
+    out.merge(core.advance(START + 2000))
+    (ended,) = said(out, "visit.ended")
+    assert ended.data["seconds"] < 60
+
+
+def test_a_visit_that_was_open_when_the_gateway_went_away_for_days_ended_then() -> None:
+    core = a_core(a_member())
+    out = hear(core, come_in())
+    again = a_core(a_member(), run=b"2")
+    restored = again.restore(out.state.values(), START + 3 * 86400)
+    (ended,) = said(restored, "visit.ended")
+    assert ended.data["seconds"] < 60
+    assert said(hear(again, come_in(3 * 86400 + 30)), "alert.raised")
+
+
+def test_a_visit_goes_on_after_a_short_absence_although_nothing_changed_for_long() -> None:
+    core = a_core(a_member())
+    out = hear(core, come_in(), frames(6, 1200, DOOR))
+    out.merge(core.alive(START + 1200))
+    again = a_core(a_member(), run=b"2")
+    kept = [row for row in out.state.values() if row.value is not None]
+    assert not again.restore(kept, START + 1215).events
+    assert not hear(again, frames(1215, 5, DOOR)).events
+
+
+def test_the_row_of_a_visit_whose_member_is_paused_at_a_restart_is_removed() -> None:
+    core = a_core(a_member())
+    out = hear(core, come_in())
+    again = a_core(a_member(choices={"paused_until": "2030-01-01T00:00:00Z"}), run=b"2")
+    restored = again.restore(out.state.values(), START + 10)
+    assert [(row.kind, row.value) for row in restored.state.values()] == [("visit", None)]
+
+
+def test_a_dwell_is_still_waited_for_after_a_restart() -> None:
+    core = a_core(a_member())
+    out = hear(core, frames(0, 3, WINDOW))
+    again = a_core(a_member(), run=b"2")
+    again.restore(out.state.values(), START + 3.5)
+    assert reasons(hear(again, frames(3.5, 5, WINDOW))) == {"window-regular": "condition", "window-occasional": "fired"}
+
+
+def test_trust_goes_with_the_credential_that_gave_it() -> None:
+    keyed = {"kind": "wifi-key", "keyid": "k-7781"}
+    card = a_member().credentials[0].as_json()
+    core = a_core(a_member(credentials=[card, keyed]))
+    hear(core, come_in(), [Sighting(START + 6, "air", "wifi", "station", identity=b"k-7781", own_network=True)])
+    assert core.visits["oX3f-91c2"].trust.word == "fresh"
+    core.put_members(START + 7, [a_member()])
+    assert core.visits["oX3f-91c2"].trust.word == "hint"
 
 
 def test_every_decision_says_rule_line_and_reason() -> None:

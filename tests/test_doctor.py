@@ -99,7 +99,7 @@ HUSHBELL = Account(
     "hushbell", 990, frozenset({990, 112}), frozenset({"hushbell", "bluetooth"}), frozenset({"CAP_NET_RAW"})
 )
 HCI0 = Adapter("hci0", 1, "DC:A6:32:00:00:01", powered=True)
-WLAN0 = Interface("wlan0", "phy0", "brcmfmac", 1, up=True, default_route=True, monitor=False)
+WLAN0 = Interface("wlan0", "phy0", "brcmfmac", 1, up=True, connected=True, default_route=True, monitor=False)
 WLAN1 = Interface("wlan1", "phy1", "mt76x2u", 803, up=True, monitor=True)
 ONLY_OWNER = Place(990, 990, 0o700)
 MACHINE = Machine(
@@ -210,7 +210,7 @@ def test_a_healthy_machine_has_nothing_but_good_findings() -> None:
     ]
 
 
-MONITOR = "sudo ip link set wlan1 down && sudo iw dev wlan1 set type monitor && sudo ip link set wlan1 up"
+ONLY_RAW_AND_NO_MONITOR = replace(MACHINE, service=Service(HUSHBELL), interfaces=(WLAN0, replace(WLAN1, link_type=1)))
 WRONG = [
     # Bluetooth
     (bluetooth(running=False, adapters=()), "missing bluez", "not running", "sudo systemctl enable --now bluetooth"),
@@ -235,8 +235,19 @@ WRONG = [
         "this machine has wlan0, wlx0",
         EDIT,
     ),
-    (interface(link_type=1), "missing interface", "not in monitor mode", MONITOR),
-    (interface(link_type=801), "missing interface", "not in monitor mode", MONITOR),
+    (
+        machine(interfaces=(replace(WLAN0, phy="phy1"), replace(WLAN1, link_type=1))),
+        "missing interface",
+        "shares its radio",
+        None,
+    ),
+    (interface(link_type=1, connected=True), "missing interface", "connected to a network", None),
+    (
+        replace(interface(link_type=1, monitor=None), wireless=Wireless(regulatory="CN")),
+        "advice interface",
+        "iw would tell",
+        "sudo apt-get install iw",
+    ),
     (interface(up=False), "missing interface", "wlan1 is down", "sudo ip link set wlan1 up"),
     (interface(default_route=True), "missing interface", "own network", None),
     (
@@ -272,7 +283,13 @@ WRONG = [
     ),
     (machine(switches=(Switch("bluetooth", "hci0", hard=True),)), "missing rfkill", "switch or key", None),
     (bell(capabilities=frozenset({"CAP_NET_ADMIN"})), "missing rights", "CAP_NET_RAW", INSTALL),
-    (bell(capabilities=frozenset({"CAP_NET_RAW"})), "advice rights", "stays on", "sudo iw dev wlan1 set channel 6"),
+    (bell(capabilities=frozenset({"CAP_NET_RAW"})), "advice rights", "stays on", INSTALL),
+    (
+        replace(bell(capabilities=frozenset({"CAP_NET_RAW"})), machine=ONLY_RAW_AND_NO_MONITOR),
+        "missing rights",
+        "may not make an interface in monitor mode",
+        INSTALL,
+    ),
     (
         bell(groups=frozenset({"hushbell"})),
         "advice rights",
@@ -461,6 +478,13 @@ def test_interfaces_are_told_by_what_they_can_do() -> None:
     assert finding.message == (
         "can listen: wlan1 (mt76x2u); cannot listen: wlan0 (brcmfmac); may be able to listen: wlan2 (new_driver)"
     )
+
+
+@pytest.mark.parametrize("link_type", [1, 801])
+def test_an_interface_that_can_listen_needs_no_preparing(link_type: int) -> None:
+    (finding,) = (each for each in examine(CONFIG, interface(link_type=link_type)) if each.check == "interface")
+    assert finding.state is State.OK
+    assert "will make an interface in monitor mode beside wlan1" in finding.message
 
 
 def test_what_iw_knows_goes_before_what_a_driver_is_known_for() -> None:

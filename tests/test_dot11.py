@@ -25,6 +25,7 @@ from virtual_captures import (
 
 from drivers.channels import channel_of, frequency_of
 from drivers.dot11 import _MOST_PLANS, _plans, decode_frame, decode_radiotap_frame
+from drivers.frames import management_frame
 from drivers.prism import parse_prism
 from drivers.sighting import Pseudonyms, Sighting, as_json_line
 
@@ -62,6 +63,34 @@ def test_what_stations_send_is_told_apart(subtype: int, kind: str) -> None:
     sighting, _ = decode(radiotap([[signal(-50)]]) + management(subtype, bytes.fromhex("001122334455"), 4095))
     assert sighting is not None
     assert (sighting.kind, sighting.address_type, sighting.sequence) == (kind, "global", 4095)
+
+
+SHOP, OTHER, ANY = bytes.fromhex("0211223344aa"), bytes.fromhex("0299aabbccdd"), b"\xff" * 6
+
+
+@pytest.mark.parametrize(
+    ("to", "bssid", "keep", "own_network"),
+    [
+        (SHOP, SHOP, 24, True),
+        (SHOP, ANY, 24, True),
+        (OTHER, SHOP, 24, True),
+        (OTHER, OTHER, 24, False),
+        (ANY, OTHER, 24, False),
+        (ANY, ANY, 24, None),
+        (SHOP, SHOP, 16, True),
+        (OTHER, OTHER, 16, None),
+        (OTHER, OTHER, 23, None),
+    ],
+)
+def test_the_shops_own_networks_are_told_by_address(to: bytes, bssid: bytes, keep: int, own_network: object) -> None:
+    frame = radiotap([[signal(-50)]]) + management_frame(0, STATION, to, bssid)[:keep]
+    counters: Counter[str] = Counter()
+    sighting = decode_radiotap_frame(1.5, "air", frame, counters, frozenset({SHOP}))
+    assert sighting is not None
+    assert sighting.own_network is own_network
+    unknown = decode_radiotap_frame(1.5, "air", frame, counters)
+    assert unknown is not None
+    assert unknown.own_network is None
 
 
 def test_a_header_without_signal_or_channel_leaves_them_open() -> None:

@@ -38,6 +38,12 @@ def test_a_weak_crowded_or_foreign_tag_binds_nothing_and_says_why(enrolment: Enr
     assert why in enrolment.why_not()
 
 
+def test_a_members_card_is_told_as_such() -> None:
+    enrolment = Enrolment("door")
+    enrolment.hear_member(Sighting(1.0, "door", "ble", "ibeacon", -40, CARD))
+    assert "a member's already" in enrolment.why_not()
+
+
 def test_a_single_strong_frame_is_not_enough() -> None:
     assert heard((CARD, -30)).found() is None
 

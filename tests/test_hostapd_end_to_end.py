@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from virtual_broker import VirtualBroker, running_broker
@@ -120,7 +121,8 @@ def test_a_key_of_ones_own_is_fresh_whatever_the_address(
 
 def test_whoever_watches_reads_connected_where_there_is_no_level() -> None:
     heard = {"what": "heard", "t": 0.0, "credential": "wifi", "tail": "c2", "zone": "floor", "rssi": None}
-    assert line(heard | {"receiver": "guest-wifi"}).endswith("guest Wi-Fi …c2, floor, guest-wifi connected")
+    told = line(heard | {"receiver": "guest-wifi"}, ZoneInfo("UTC"))
+    assert told.endswith("guest Wi-Fi …c2, floor, guest-wifi connected")
 
 
 def test_a_restart_of_hostapd_is_seen_and_who_comes_back_is_here_again(

@@ -129,6 +129,11 @@ def test_what_cannot_be_read_is_one_line_and_2(shop: Path, content: bytes | None
     assert (status, events, said.count("\n")) == (2, [], 1)
 
 
+def test_a_capture_in_which_nothing_was_heard_gives_no_event(shop: Path) -> None:
+    (shop / "quiet.pcap").write_bytes(pcap([], HCI))
+    assert replay(shop, "quiet.pcap", "--receiver", "door")[:2] == (0, [])
+
+
 def test_a_broken_configuration_is_told_with_its_place(shop: Path) -> None:
     (shop / "day.jsonl").write_text(sighting(0, -50))
     (shop / "hushbell.yaml").write_text("store: {}\n")

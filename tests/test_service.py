@@ -74,9 +74,9 @@ def test_an_open_door_is_seen(tmp_path: Path) -> None:
     assert exposure(opened) > 2.0
 
 
-def test_it_runs_as_a_user_with_one_capability() -> None:
+def test_it_runs_as_a_user_with_the_capabilities_of_a_wifi_receiver() -> None:
     assert setting("User") == ["hushbell"]
-    assert setting("AmbientCapabilities") == setting("CapabilityBoundingSet") == ["CAP_NET_RAW"]
+    assert setting("AmbientCapabilities") == setting("CapabilityBoundingSet") == ["CAP_NET_RAW", "CAP_NET_ADMIN"]
 
 
 def test_what_was_heard_reaches_no_disk() -> None:

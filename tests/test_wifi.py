@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import pytest
 from virtual_gateway import VirtualGateway, listening
+from virtual_nl80211 import VirtualNl80211
 from virtual_wifi import ETHERNET, VirtualMonitor, why_not
 
-from drivers import frames, wifi
+from drivers import frames, links, wifi
 from drivers.driver import RadioState
+from drivers.nl80211 import ACCESS_POINT, MONITOR
 from drivers.sighting import Sighting
-from drivers.wifi import WifiDriver
+from drivers.wifi import Air, WifiDriver
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -43,8 +46,11 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def driver(interface: str) -> WifiDriver:
-    return WifiDriver("air", interface, lambda: 1763791200.5, retry_s=0.02)
+def driver(interface: str, kernel: VirtualNl80211 | None = None, air: Air | None = None) -> WifiDriver:
+    clock, retry_s = lambda: 1763791200.5, 0.02
+    if kernel is None:
+        return WifiDriver("air", interface, clock, air, retry_s=retry_s)
+    return WifiDriver("air", interface, clock, air, retry_s=retry_s, connect=kernel.connect)
 
 
 def play(scene: Coroutine[None, None, None]) -> None:
@@ -137,7 +143,7 @@ def test_an_ssid_stays_in_the_kernel(monkeypatch: pytest.MonkeyPatch, caplog: py
     caplog.set_level(logging.DEBUG)
     taken: list[bytes] = []
 
-    def decode(t: float, receiver: str, frame: bytes, counters: Counter[str]) -> Sighting:
+    def decode(t: float, receiver: str, frame: bytes, counters: Counter[str], own: frozenset[bytes]) -> Sighting:
         taken.append(frame)
         return Sighting(t, receiver, "wifi", "probe-request")
 
@@ -274,6 +280,277 @@ def test_a_flood_is_taken_in_bounded_batches_and_what_is_lost_is_counted() -> No
                 await gateway.until(lambda: door.counters["heard"] + door.counters["dropped"] == sent)
                 assert door.counters["dropped"] > 0
                 assert max(gateway.batches) <= wifi.MOST_FRAMES
+
+    play(scene())
+
+
+HOPPING = Air(channels=(1, 6, 36), dwell_s=0.002)
+
+
+async def heard_by_its_own(kernel: VirtualNl80211, gateway: VirtualGateway) -> VirtualMonitor:
+    """Wait until the driver hears with a monitor interface that it made; return that."""
+    await gateway.reported(RadioState.HEARING)
+    (monitor,) = kernel.monitors()
+    before = len(gateway.sightings)
+    monitor.receive(frames.probe_request(PHONE, -60))
+    await gateway.heard(before + 1)
+    return monitor
+
+
+def test_an_interface_of_its_own_is_made_and_removed() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            async with listening(driver(air.name, kernel)) as gateway:
+                monitor = await heard_by_its_own(kernel, gateway)
+                assert monitor.name == f"hush-{kernel.phy_of(air.name)}"
+                assert not links.flags_of(air.name) & links.UP
+                assert kernel.tuned == []
+            assert kernel.monitors() == []
+            assert kernel.connected == 0
+            assert not links.flags_of(air.name) & links.UP
+
+    play(scene())
+
+
+def test_what_a_killed_run_left_is_removed_at_the_start() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            phy = kernel.phy_of(air.name)
+            left = kernel.plug(f"hush-{phy}", MONITOR, phy)
+            other = kernel.plug("", MONITOR, phy)
+            left_number = socket.if_nametoindex(left.name)
+            async with listening(driver(air.name, kernel)) as gateway:
+                await gateway.reported(RadioState.HEARING)
+                assert {each.name for each in kernel.monitors()} == {left.name, other.name}
+                assert socket.if_nametoindex(left.name) != left_number
+            assert kernel.monitors() == [other]
+
+    play(scene())
+
+
+def test_an_idle_interface_is_down_meanwhile_and_up_again_in_the_end() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            air.up()
+            async with listening(driver(air.name, kernel)) as gateway:
+                await heard_by_its_own(kernel, gateway)
+                assert not links.flags_of(air.name) & links.UP
+            assert links.flags_of(air.name) & links.UP
+
+    play(scene())
+
+
+def test_an_interface_that_is_in_use_is_left_alone_until_it_is_free() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air, point = kernel.plug(), kernel.plug(kind=ACCESS_POINT)
+            air.connect(connected=True)
+            for interface in (air, point):
+                interface.up()
+                async with listening(driver(interface.name, kernel)) as gateway:
+                    await gateway.reported(RadioState.BUSY, "connected to a network or serves one")
+                    assert links.flags_of(interface.name) & links.UP
+                    assert kernel.monitors() == []
+                    interface.down()
+                    await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+def give_route(folder: Path, interface: str) -> None:
+    (folder / "route").write_text(f"Iface\n{interface} 00000000 0101A8C0 0003 0 0 600 00000000 0 0 0\n")
+
+
+def test_the_interface_of_the_default_route_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links.routed, "__defaults__", (tmp_path,))
+
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air, twin = kernel.plug(), kernel.plug()
+            beside = kernel.plug(phy=kernel.phy_of(twin.name))
+            air.up()
+            for interface, route in ((air, air), (twin, beside)):
+                kernel.tuned.clear()
+                give_route(tmp_path, route.name)
+                async with listening(driver(interface.name, kernel, HOPPING)) as gateway:
+                    await gateway.reported(RadioState.FAILED, "carries this machine's own network")
+                    assert kernel.monitors() == []
+                    assert kernel.tuned == []
+                    give_route(tmp_path, "eth0")
+                    await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+def test_an_adapter_that_is_pulled_out_and_plugged_in_is_heard_again_under_new_numbers() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            name = kernel.plug().name
+            names = set()
+            async with listening(driver(name, kernel, HOPPING)) as gateway:
+                for _ in range(3):
+                    names.add((await heard_by_its_own(kernel, gateway)).name)
+                    kernel.unplug(name)
+                    await gateway.reported(RadioState.MISSING, f"no interface {name}")
+                    kernel.plug(name)
+                await heard_by_its_own(kernel, gateway)
+                assert len(names) == 3
+            assert kernel.monitors() == []
+
+    play(scene())
+
+
+def test_its_own_interface_that_goes_down_or_away_is_made_anew() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            async with listening(driver(air.name, kernel)) as gateway:
+                monitor = await heard_by_its_own(kernel, gateway)
+                monitor.down()
+                await gateway.reported(RadioState.OFF, f"the radio of {air.name} went down")
+                monitor = await heard_by_its_own(kernel, gateway)
+                kernel.pull(monitor.name)
+                await gateway.reported(RadioState.OFF, f"the radio of {air.name} went down")
+                await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+REFUSALS = [
+    ("add_monitor", errno.EPERM, RadioState.DENIED, "CAP_NET_ADMIN"),
+    ("add_monitor", errno.EOPNOTSUPP, RadioState.FAILED, "cannot do monitor mode"),
+    ("add_monitor", errno.EBUSY, RadioState.BUSY, "in use for something else"),
+    ("add_monitor", errno.ERFKILL, RadioState.OFF, "rfkill unblock"),
+    ("add_monitor", errno.EIO, RadioState.FAILED, "EIO"),
+    ("interfaces", errno.ENOBUFS, RadioState.FAILED, "ENOBUFS"),
+    (
+        "connect",
+        errno.ENOENT,
+        RadioState.FAILED,
+        "not in monitor mode (link type 1, not 803), and the kernel's nl80211",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "number", "state", "reason"), REFUSALS)
+def test_a_refusal_of_the_kernel_is_told_and_outlived(what: str, number: int, state: RadioState, reason: str) -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            kernel.faults[what] = number
+            async with listening(driver(air.name, kernel)) as gateway:
+                await gateway.reported(state, reason)
+                kernel.faults.clear()
+                await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+def test_a_radio_that_cannot_be_switched_on_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocked(_interface: str) -> None:
+        raise OSError(errno.ERFKILL, "")
+
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            with monkeypatch.context() as patch:
+                patch.setattr(links, "set_up", blocked)
+                async with listening(driver(air.name, kernel)) as gateway:
+                    await gateway.reported(RadioState.OFF, "rfkill unblock")
+                    assert kernel.monitors() == []
+                    patch.undo()
+                    await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_channels_are_visited_in_turn(own: bool) -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug(kind=2 if own else MONITOR)
+            if not own:
+                air.up()
+            async with listening(driver(air.name, kernel, HOPPING)) as gateway:
+                await gateway.reported(RadioState.HEARING)
+                await kernel.until(lambda: len(kernel.tuned) >= 7)
+                (monitor,) = kernel.monitors()
+                assert kernel.tuned[:7] == [(monitor.name, mhz) for mhz in (2412, 2437, 5180, 2412, 2437, 5180, 2412)]
+                assert (monitor is air) is not own
+            assert len(kernel.monitors()) == (not own)
+
+    play(scene())
+
+
+def test_a_channel_that_is_forbidden_is_told_once_and_the_others_are_heard() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            kernel.forbidden = {5180}
+            async with listening(driver(air.name, kernel, HOPPING)) as gateway:
+                await kernel.until(lambda: len(kernel.tuned) >= 9)
+                assert {mhz for _, mhz in kernel.tuned} == {2412, 2437}
+                notes = [reason for state, reason in gateway.reports if state is RadioState.HEARING]
+                assert notes == ["", "not allowed here: channel 36, left out"]
+
+    play(scene())
+
+
+def test_a_radio_that_vanishes_while_it_is_tuned_is_taken_anew() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            async with listening(driver(air.name, kernel, HOPPING)) as gateway:
+                await heard_by_its_own(kernel, gateway)
+                kernel.faults["tune"] = errno.EIO
+                await gateway.reported(RadioState.FAILED, "EIO")
+                kernel.faults.clear()
+                await heard_by_its_own(kernel, gateway)
+
+    play(scene())
+
+
+def test_without_nl80211_a_monitor_interface_is_heard_on_its_channel_and_that_is_told() -> None:
+    """This is the connection that the driver makes by itself."""
+
+    async def scene() -> None:
+        with VirtualMonitor() as air:
+            async with listening(driver(air.name, air=Air(channels=(1, 6)))) as gateway:
+                await heard_again(air, gateway)
+                air.remove()
+                await gateway.reported(RadioState.MISSING)
+                air.create()
+                air.up()
+                await gateway.reported(RadioState.HEARING, "nl80211 cannot be reached, so the channel stays")
+
+    play(scene())
+
+
+def test_a_monitor_interface_without_channels_is_not_asked_of_nl80211() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel, VirtualMonitor() as air:
+            kernel.faults["connect"] = errno.EIO
+            async with listening(driver(air.name, kernel)) as gateway:
+                await heard_again(air, gateway)
+                assert gateway.reports == []
+
+    play(scene())
+
+
+def test_frames_for_the_shops_own_networks_are_told_apart() -> None:
+    other = bytes.fromhex("0299aabbccdd")
+
+    async def scene() -> None:
+        with VirtualMonitor() as air:
+            async with listening(driver(air.name, air=Air(bssids=frozenset({SHOP})))) as gateway:
+                await gateway.reported(RadioState.HEARING)
+                air.receive(frames.association_request(PHONE, SHOP, -40))
+                air.receive(frames.association_request(PHONE, other, -40))
+                air.receive(frames.probe_request(PHONE, -40))
+                assert [each.own_network for each in await gateway.heard(3)] == [True, False, None]
 
     play(scene())
 

@@ -4,7 +4,9 @@ What it copies of BlueZ (src/adapter.c, src/device.c; 5.66 to 5.87), because a s
 a session belongs to a D-Bus client, begins when StartDiscovery is asked for and not when it is answered, and ends
 with the client's connection; without power there is NotReady; a known device is signalled by what changed alone;
 RSSI is signalled when it moved by 8 dB, or always while a discovery filter is set; data that did not change is
-signalled when DuplicateData is asked for; when the last session ends, RSSI is taken back.
+signalled when DuplicateData is asked for; when the last session ends, RSSI is taken back. A passive scan
+(src/adv_monitor.c) is a client's object with patterns: it counts from when that object appears after it was
+registered, and hears only what a pattern matches. A frozen adapter says that all is well and hears nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from bleak.backends.bluezdbus import manager as bleak_manager
 from dbus_fast import Message, MessageType, NameFlag, Variant
@@ -29,6 +31,8 @@ from dbus_fast.aio import MessageBus
 
 ADAPTER = "org.bluez.Adapter1"
 DEVICE = "org.bluez.Device1"
+MONITOR = "org.bluez.AdvertisementMonitor1"
+MONITORS = "org.bluez.AdvertisementMonitorManager1"
 OBJECTS = "org.freedesktop.DBus.ObjectManager"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 UNKNOWN_OBJECT = "org.freedesktop.DBus.Error.UnknownObject"
@@ -114,12 +118,36 @@ class _PatientSocket:
                 select.select([], [self._socket], [], 5)
 
 
+Pattern = tuple[int, int, bytes]
+"""Where in which AD structure what must stand."""
+
+Thaw = Literal["rescan", "power-cycle", "restart"]
+"""What it takes to bring a frozen adapter back."""
+
+
 @dataclass
 class _Radio:
     """What an adapter is told by its clients, by their names on the bus."""
 
     filters: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
+    monitors: dict[tuple[str, str], list[Pattern] | None] = field(default_factory=dict)  # by client and path
+    frozen_until: Thaw | None = None
+
+    def begin(self, client: str) -> None:
+        """Scan for a client."""
+        self.sessions.add(client)
+        if self.frozen_until == "rescan":
+            self.frozen_until = None
+
+    def matches(self, structures: Sequence[tuple[int, bytes]]) -> bool:
+        """Tell whether a monitor that is active lets these AD structures through."""
+        patterns = [pattern for monitor in self.monitors.values() for pattern in monitor or ()]
+        return any(
+            kind == wanted and data[at : at + len(content)] == content
+            for at, wanted, content in patterns
+            for kind, data in structures
+        )
 
 
 @dataclass(frozen=True)
@@ -139,6 +167,7 @@ class VirtualBlueZ:
 
     def __init__(self, address: str) -> None:
         self.calls: list[str] = []
+        self.activated = asyncio.Event()  # a passive scan has begun
         self._called = asyncio.Event()
         self._address = address
         self._objects: dict[str, dict[str, dict[str, Variant]]] = {}
@@ -149,17 +178,11 @@ class VirtualBlueZ:
         self._bus = await MessageBus(bus_address=self._address).connect()
         self._bus._writer.sock = _PatientSocket(self._bus._sock)  # type: ignore[union-attr, arg-type]
         self._bus.add_message_handler(self._on_message)
-        rule = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"
-        await self._bus.call(
-            Message(
-                destination="org.freedesktop.DBus",
-                path="/org/freedesktop/DBus",
-                interface="org.freedesktop.DBus",
-                member="AddMatch",
-                signature="s",
-                body=[rule],
-            )
-        )
+        for rule in (
+            "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'",
+            f"type='signal',interface='{OBJECTS}',member='InterfacesAdded'",
+        ):
+            await self._ask_bus("AddMatch", rule)
         await self._bus.request_name("org.bluez", NameFlag.DO_NOT_QUEUE)
         return self
 
@@ -169,7 +192,16 @@ class VirtualBlueZ:
         self._bus.disconnect()
         await asyncio.wait([asyncio.ensure_future(self._bus.wait_for_disconnect())])  # type: ignore[no-untyped-call]
 
+    async def _ask_bus(self, member: str, *arguments: str) -> None:
+        service, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+        signature, body = "s" * len(arguments), list(arguments)
+        await self._bus.call(Message(service, path, service, member, signature=signature, body=body))
+
     # What the test does to it.
+
+    async def settled(self) -> None:
+        """Wait until the bus has passed on all that was said so far."""
+        await self._ask_bus("GetId")
 
     def fail(self, member: str, *faults: Fault) -> None:
         """Let the next calls of a method meet these faults, one each."""
@@ -182,9 +214,15 @@ class VirtualBlueZ:
             await self._called.wait()
 
     def add_adapter(
-        self, name: str = "hci0", *, address: str = "DC:A6:32:00:00:01", powered: bool = True, blocked: bool = False
+        self,
+        name: str = "hci0",
+        *,
+        address: str = "DC:A6:32:00:00:01",
+        powered: bool = True,
+        blocked: bool = False,
+        experimental: bool = False,
     ) -> None:
-        """Plug in an adapter."""
+        """Plug in an adapter; with BlueZ's experiments on it can scan passively."""
         state = "off-blocked" if blocked else "on" if powered else "off"
         properties = {
             "Address": Variant("s", address),
@@ -198,7 +236,7 @@ class VirtualBlueZ:
             "UUIDs": Variant("as", []),
         }
         self._radios[_path(name)] = _Radio()
-        self._add(_path(name), ADAPTER, properties)
+        self._add(_path(name), ADAPTER, properties, also=(MONITORS,) if experimental else ())
 
     def remove_adapter(self, name: str = "hci0") -> None:
         """Unplug an adapter."""
@@ -213,6 +251,10 @@ class VirtualBlueZ:
         if not on:
             self._end(_path(name))
         self._change(_path(name), ADAPTER, changes)
+
+    def freeze(self, name: str = "hci0", *, until: Thaw) -> None:
+        """Let an adapter hear nothing and say nothing of that."""
+        self._radios[_path(name)].frozen_until = until
 
     def scan_for_another(self, name: str = "hci0") -> None:
         """Let some other client scan on an adapter."""
@@ -236,7 +278,9 @@ class VirtualBlueZ:
     ) -> None:
         """Let an advert arrive at the antenna."""
         radio = self._radios.get(_path(adapter))
-        if radio is None or not radio.sessions:
+        if radio is None or radio.frozen_until:
+            return
+        if not radio.sessions and not radio.matches(_structures(manufacturer, services, name)):
             return
         filters = [radio.filters[client] for client in radio.sessions if client in radio.filters]
         if any(rssi < each.get("RSSI", -127) for each in filters):
@@ -269,8 +313,8 @@ class VirtualBlueZ:
         )
         self._bus.send(message)
 
-    def _add(self, path: str, interface: str, properties: dict[str, Variant]) -> None:
-        self._objects[path] = {interface: properties}
+    def _add(self, path: str, interface: str, properties: dict[str, Variant], also: Sequence[str] = ()) -> None:
+        self._objects[path] = {interface: properties, **{each: {} for each in also}}
         self._signal("/", OBJECTS, "InterfacesAdded", "oa{sa{sv}}", [path, self._objects[path]])
 
     def _remove(self, path: str, interface: str) -> None:
@@ -299,6 +343,8 @@ class VirtualBlueZ:
             name, _, owner = message.body
             if name.startswith(":") and not owner:
                 self._client_left(name)
+        if message.message_type is MessageType.SIGNAL and message.member == "InterfacesAdded":
+            self._activate(str(message.sender), *message.body)
         if message.message_type is not MessageType.METHOD_CALL:
             return None
         self.calls.append(str(message.member))
@@ -311,7 +357,16 @@ class VirtualBlueZ:
     def _client_left(self, client: str) -> None:
         for path, radio in self._radios.items():
             radio.filters.pop(client, None)
+            radio.monitors = {key: value for key, value in radio.monitors.items() if key[0] != client}
             self._leave(path, client)
+
+    def _activate(self, client: str, path: str, interfaces: dict[str, dict[str, Variant]]) -> None:
+        """Take a monitor's patterns when the object that was registered appears."""
+        for radio in self._radios.values():
+            if (client, path) in radio.monitors and MONITOR in interfaces:
+                patterns = interfaces[MONITOR]["Patterns"].value
+                radio.monitors[client, path] = [(at, kind, bytes(content)) for at, kind, content in patterns]
+                self.activated.set()
 
     def _leave(self, path: str, client: str) -> None:
         sessions = self._radios[path].sessions
@@ -326,16 +381,20 @@ class VirtualBlueZ:
         if radio is None:
             return Message.new_error(message, UNKNOWN_OBJECT, "no such object")
         adapter = self._objects[str(message.path)][ADAPTER]
+        client = str(message.sender)
+        if message.interface == PROPERTIES and message.member == "Set":
+            return self._set_powered(message, on=message.body[2].value)
+        if message.interface == MONITORS:
+            return self._monitor(message, radio)
         if not adapter["Powered"].value:
             return Message.new_error(message, NOT_READY, "Resource Not Ready")
-        client = str(message.sender)
         match message.member:
             case "SetDiscoveryFilter":
                 radio.filters[client] = {key: value.value for key, value in message.body[0].items()}
             case "StartDiscovery" if client in radio.sessions:
                 return Message.new_error(message, IN_PROGRESS, "Operation already in progress")
             case "StartDiscovery":
-                radio.sessions.add(client)
+                radio.begin(client)
                 if fault.scans and not adapter["Discovering"].value:
                     self._change(str(message.path), ADAPTER, {"Discovering": Variant("b", True)})
             case "StopDiscovery" if client not in radio.sessions:
@@ -346,9 +405,69 @@ class VirtualBlueZ:
                 return Message.new_error(message, UNKNOWN_METHOD, "no such method")
         return Message.new_method_return(message)
 
+    def _set_powered(self, message: Message, *, on: bool) -> Message:
+        """Obey Powered, the one property that anybody sets."""
+        path = str(message.path)
+        if self._objects[path][ADAPTER]["PowerState"].value == "off-blocked":
+            return Message.new_error(message, FAILED, "blocked")
+        if not on and self._radios[path].frozen_until == "power-cycle":
+            self._radios[path].frozen_until = None
+        self.power(path.rpartition("/")[2], on=on)
+        return Message.new_method_return(message)
+
+    def _monitor(self, message: Message, radio: _Radio) -> Message:
+        """Register or forget a monitor; without power too, since bluetoothd keeps it for later."""
+        if MONITORS not in self._objects[str(message.path)]:
+            return Message.new_error(message, UNKNOWN_METHOD, "no such interface")
+        key = (str(message.sender), message.body[0])
+        if message.member == "RegisterMonitor":
+            radio.monitors[key] = None
+        elif radio.monitors.pop(key, ()) == ():
+            return Message.new_error(message, "org.bluez.Error.DoesNotExist", "no such monitor")
+        return Message.new_method_return(message)
+
+
+class VirtualSystemd:
+    """systemd as far as it starts bluetoothd anew; `denied` as polkit denies it. Use it with `async with`."""
+
+    def __init__(self, address: str, *, denied: bool = False) -> None:
+        self.restarted: list[str] = []
+        self._address = address
+        self._denied = denied
+
+    async def __aenter__(self) -> Self:
+        self._bus = await MessageBus(bus_address=self._address).connect()
+        self._bus.add_message_handler(self._on_message)
+        await self._bus.request_name("org.freedesktop.systemd1", NameFlag.DO_NOT_QUEUE)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bus.disconnect()
+        await asyncio.wait([asyncio.ensure_future(self._bus.wait_for_disconnect())])  # type: ignore[no-untyped-call]
+
+    def _on_message(self, message: Message) -> Message | None:
+        if message.message_type is not MessageType.METHOD_CALL or message.member != "RestartUnit":
+            return None
+        if self._denied:
+            error = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+            return Message.new_error(message, error, "Interactive authentication required.")
+        self.restarted.append(message.body[0])
+        return Message.new_method_return(message, "o", ["/org/freedesktop/systemd1/job/1"])
+
 
 def _path(adapter: str) -> str:
     return f"/org/bluez/{adapter}"
+
+
+def _structures(
+    manufacturer: Mapping[int, bytes] | None, services: Mapping[str, bytes] | None, name: str | None
+) -> list[tuple[int, bytes]]:
+    """Return an advert's AD structures, type and data; no flags, as a beacon that accepts no connection has none."""
+    found = [(0xFF, company.to_bytes(2, "little") + data) for company, data in (manufacturer or {}).items()]
+    found += [(0x16, bytes.fromhex(uuid[4:8])[::-1] + data) for uuid, data in (services or {}).items()]
+    return found if name is None else [*found, (0x09, name.encode())]
 
 
 def _heard(

@@ -66,6 +66,7 @@ FILES = {
     "sys/class/net/eth0/flags": "0x1003\n",
     "sys/class/net/eth0/type": "1\n",
     "sys/class/net/wlan0/flags": "0x1003\n",
+    "sys/class/net/wlan0/operstate": "up\n",
     "sys/class/net/wlan0/phy80211/name": "phy0\n",
     "sys/class/net/wlan0/type": "1\n",
     "sys/class/net/wlan1/flags": "0x1003\n",

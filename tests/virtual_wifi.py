@@ -18,6 +18,7 @@ ETHERNET = 1
 
 _TUNSETIFF = 0x400454CA
 _TUNSETLINK = 0x400454CD
+_TUNSETCARRIER = 0x400454E2
 _IFF_TAP_NO_PI = 0x0002 | 0x1000
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -38,8 +39,8 @@ def why_not() -> str:
 class VirtualMonitor:
     """An interface that exists between `create` and `remove`. Use it with `with`, which begins with it up."""
 
-    def __init__(self, link: int = RADIOTAP) -> None:
-        self.name = f"hush{os.getpid() % 10**6}x{next(_numbers)}"
+    def __init__(self, link: int = RADIOTAP, name: str = "") -> None:
+        self.name = name or f"hush{os.getpid() % 10**6}x{next(_numbers)}"
         self._link = link
         self._file = -1
 
@@ -74,6 +75,10 @@ class VirtualMonitor:
 
     def down(self) -> None:
         self._set_flags(0, _IFF_UP)
+
+    def connect(self, *, connected: bool) -> None:
+        """Have the carrier that an interface has once it is on a network; there is one at first."""
+        fcntl.ioctl(self._file, _TUNSETCARRIER, pack("i", connected))
 
     def receive(self, frame: bytes) -> None:
         """Let a frame arrive: at least 14 bytes, with its radiotap header."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gateway.demo.cast import NotSeenError
 from gateway.demo.story import ROOT, Story
 from gateway.demo.wire import Wire
 from gateway.lines import complain, say
+from gateway.mqtt.connection import PublishError
 from gateway.shipped import shipped_folder
 
 SIX_LINES = 6
@@ -25,7 +27,9 @@ def demo(*, fast: bool) -> int:
         broker.start()
         try:
             asyncio.run(_play(folder, port, fast=fast))
-        except NotSeenError as error:
+        except asyncio.CancelledError:
+            return 143
+        except (NotSeenError, PublishError) as error:
             complain(str(error))
             _show_log(folder)
             return 1
@@ -42,7 +46,9 @@ async def _play(folder: Path, port: int, *, fast: bool) -> None:
         (folder / "demo.yaml").write_text(text, encoding="utf-8")
         say("\n".join(text.splitlines()[:SIX_LINES]))
         say(f"Listen in from a second terminal: mosquitto_sub -V mqttv5 -p {port} -t '{ROOT}/#' -v\n")
-        await Story(folder, port, wire, fast=fast).play()
+        playing = asyncio.ensure_future(Story(folder, port, wire, fast=fast).play())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
+        await playing
     finally:
         await wire.cut()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from gateway.config import Config, Receiver
-from gateway.doctor.facts import Account, Answer, Facts, Hostapd, Machine, Switch
+from gateway.doctor.facts import RADIOTAP, Account, Answer, Facts, Hostapd, Interface, Machine, Switch
 from gateway.doctor.findings import Finding, advice, missing, ok
 
 INSTALL = "sudo ./scripts/install"
@@ -54,7 +54,11 @@ def check_rights(config: Config, facts: Facts) -> Iterator[Finding]:
     if any(receiver.driver == "ble" for receiver in config.receivers):
         yield _judge_group(bell)
     if not bell.can("CAP_NET_ADMIN"):
-        yield from (_judge_channel(receiver, bell) for receiver in wifi if receiver.channels)
+        interfaces = {each.name: each for each in facts.machine.interfaces}
+        found = ((receiver, interfaces.get(receiver.interface or "")) for receiver in wifi)
+        for receiver, interface in found:
+            if interface:
+                yield from _judge_tuning(receiver, interface, bell)
 
 
 def _judge_capture(bell: Account) -> Finding:
@@ -70,11 +74,15 @@ def _judge_group(bell: Account) -> Finding:
     return advice("rights", "{user} is not in the group bluetooth, which some systems ask for", join, user=bell.name)
 
 
-def _judge_channel(receiver: Receiver, bell: Account) -> Finding:
-    interface, channel = receiver.interface or "", receiver.channels[0]
-    text = "{receiver}: {user} may not change channels (CAP_NET_ADMIN), so {interface} stays on the one it is on"
-    command = f"sudo iw dev {quote(interface)} set channel {channel}"
-    return advice("rights", text, command, receiver=receiver.id, user=bell.name, interface=interface)
+def _judge_tuning(receiver: Receiver, interface: Interface, bell: Account) -> Iterator[Finding]:
+    """Judge what becomes of a receiver whose user lacks CAP_NET_ADMIN."""
+    about = {"receiver": receiver.id, "user": bell.name, "interface": interface.name}
+    if interface.link_type != RADIOTAP:
+        text = "{receiver}: {user} may not make an interface in monitor mode (CAP_NET_ADMIN)"
+        yield missing("rights", text, INSTALL, **about)
+    elif receiver.channels:
+        text = "{receiver}: {user} may not change channels (CAP_NET_ADMIN), so {interface} stays on the one it is on"
+        yield advice("rights", text, INSTALL, **about)
 
 
 def check_hostapd(config: Config, facts: Facts) -> Iterator[Finding]:

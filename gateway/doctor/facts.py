@@ -11,6 +11,8 @@ from drivers.driver import RadioState
 
 Version = tuple[int, int]
 
+RADIOTAP = 803  # ARPHRD_IEEE80211_RADIOTAP of linux/if_arp.h
+
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 
@@ -91,6 +93,7 @@ class Interface:
     driver: str = ""
     link_type: int | None = None  # ARPHRD_* of linux/if_arp.h
     up: bool = False
+    connected: bool = False  # to a network, or serving one
     default_route: bool = False
     monitor: bool | None = None
 

@@ -252,6 +252,7 @@ def _interfaces(root: Path) -> Iterator[Interface]:
                 driver=driver,
                 link_type=link_type,
                 up=bool((read_number(folder / "flags", 0) or 0) & INTERFACE_IS_UP),
+                connected=read_text(folder / "operstate") == "up",
                 default_route=name in routed,
                 monitor=False if driver in FULL_MAC else True if driver in LISTENERS else None,
             )

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from shlex import quote
 
 from gateway.config import Config, Receiver
-from gateway.doctor.facts import Facts, Interface, Machine, Wireless
+from gateway.doctor.facts import RADIOTAP, Facts, Interface, Machine, Wireless
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
 from gateway.doctor.machine import LISTENERS
 from rules.messages import say
 
-RADIOTAP = 803  # ARPHRD_IEEE80211_RADIOTAP of linux/if_arp.h
 WORLD = "00"
 
 VERDICTS = {True: "can listen: {names}", False: "cannot listen: {names}", None: "may be able to listen: {names}"}
@@ -50,25 +49,34 @@ def _judge_interface(receiver: Receiver, config: Config, facts: Facts) -> Findin
         names = ", ".join(each.name for each in facts.machine.interfaces) or say("none")
         text = "{receiver}: there is no Wi-Fi interface {interface}, this machine has {names}"
         return missing("interface", text, edit(config), receiver=receiver.id, interface=name, names=names)
-    text, command = _wrong_with(interface, facts.wireless)
+    about = {"receiver": receiver.id, "interface": name, "driver": interface.driver or "?"}
+    text = _wrong_with(interface, facts)
     if text:
-        return missing("interface", text, command, receiver=receiver.id, interface=name, driver=interface.driver or "?")
-    return ok("interface", "{receiver}: {interface} is in monitor mode and up", receiver=receiver.id, interface=name)
-
-
-def _wrong_with(interface: Interface, wireless: Wireless) -> tuple[str, str | None]:
-    """Return what keeps an interface from being a receiver, and what mends it."""
-    name = quote(interface.name)
-    up = f"sudo ip link set {name} up"
-    if interface.default_route:
-        return "{receiver}: {interface} carries this machine's own network, take another", None
+        return missing("interface", text, None, **about)
+    if interface.link_type == RADIOTAP and not interface.up:
+        return missing("interface", "{receiver}: {interface} is down", f"sudo ip link set {quote(name)} up", **about)
     if interface.link_type == RADIOTAP:
-        return ("", None) if interface.up else ("{receiver}: {interface} is down", up)
-    if can_listen(interface, wireless) is False:
-        return "{receiver}: {interface} cannot do monitor mode (driver {driver}), take another", None
-    change = f"sudo ip link set {name} down && sudo iw dev {name} set type monitor && {up}"
-    command = change if wireless.installed else f"sudo apt-get install iw && {change}"
-    return "{receiver}: {interface} is not in monitor mode", command
+        return ok("interface", "{receiver}: {interface} is in monitor mode and up", **about)
+    if can_listen(interface, facts.wireless) is None and not facts.wireless.installed:
+        text = "{receiver}: whether {interface} can do monitor mode is not known, iw would tell"
+        return advice("interface", text, "sudo apt-get install iw", **about)
+    return ok("interface", "{receiver}: Hushbell will make an interface in monitor mode beside {interface}", **about)
+
+
+def _wrong_with(interface: Interface, facts: Facts) -> str:
+    """Return what keeps an interface from being a receiver for good; nothing where nothing does."""
+    if interface.default_route:
+        return "{receiver}: {interface} carries this machine's own network, take another"
+    if interface.link_type == RADIOTAP:
+        return ""
+    beside = (each for each in facts.machine.interfaces if each.phy == interface.phy)
+    if any(each.default_route for each in beside):
+        return "{receiver}: {interface} shares its radio with this machine's own network, take another"
+    if interface.connected:
+        return "{receiver}: {interface} is connected to a network or serves one, take another"
+    if can_listen(interface, facts.wireless) is False:
+        return "{receiver}: {interface} cannot do monitor mode (driver {driver}), take another"
+    return ""
 
 
 def _judge_country(machine: Machine, wireless: Wireless) -> Finding:

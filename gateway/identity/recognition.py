@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from drivers.sighting import Kind, Sighting
 from gateway.heard import Heard
@@ -55,6 +55,18 @@ class Register:
         self._members[member.id] = member
         for credential in member.credentials:
             self._owners[credential.kind][credential.identity] = member
+
+    def put_all(self, members: Sequence[Member]) -> list[tuple[Member, MemberError]]:
+        """Enrol many at once, so that a credential may pass from one to another; return those left out, and why."""
+        for member in members:
+            self.remove(member.id)
+        left_out = []
+        for member in members:
+            try:
+                self.put(member)
+            except MemberError as error:
+                left_out.append((member, error))
+        return left_out
 
     def remove(self, member_id: str) -> None:
         """Forget a member and every credential; an unknown one is as good as removed."""

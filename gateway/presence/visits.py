@@ -251,6 +251,14 @@ class Presence:
         self._people.pop(member, None)
         self.visits.pop(member, None)
 
+    def distrust(self, member: str) -> None:
+        """Take back what trust a member's credentials gave; the next frame gives it anew."""
+        person = self._people.get(member)
+        if person:
+            person.trust = Trust.HINT
+            if person.visit:
+                person.visit.trust = Trust.HINT
+
     def restore(self, visits: Iterable[VisitSnapshot], now: float) -> None:
         """Go on with visits that were open before a restart; the leave time begins anew."""
         self._now = max(self._now, now)

@@ -72,8 +72,8 @@ class Database:
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, now: float) -> Database:
-        """Open or begin the database; a damaged one is moved aside, named after `now` (epoch seconds).
+    async def open(cls, path: Path, now: float, *, mend: bool = True) -> Database:
+        """Open or begin the database; to mend a damaged one, it is moved aside, named after `now` (epoch seconds).
 
         Raises StoreError.
         """
@@ -83,6 +83,9 @@ class Database:
         except StoreError as error:
             if error.reason is not Reason.CORRUPT:
                 raise
+            if not mend:
+                detail = "start the daemon: it sets the file aside and begins a new one"
+                raise StoreError(path, Reason.CORRUPT, detail) from error
         set_aside = _set_aside(path, now)
         _prepare(path)
         database = await cls._open(path)

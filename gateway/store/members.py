@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gateway.store.database import Statement
 
+ONE = "SELECT 1 FROM members WHERE id = ?"
 AFTER = "SELECT id, body FROM members WHERE id > ? ORDER BY id LIMIT ?"
 VERSION = "SELECT value FROM meta WHERE name = 'members'"
 ERASED = "SELECT 1 FROM tombstones WHERE digest = ?"

@@ -48,7 +48,6 @@ SELECT * FROM (
 PENDING = " UNION ALL ".join([_PENDING_OF_ONE_PRIORITY] * len(Priority)) + " LIMIT ?"
 UNSENT = "SELECT count(*) FROM pending"
 EXPIRED = "SELECT priority, number FROM pending WHERE expires <= ? LIMIT ?"
-OF_MEMBER = "SELECT priority, number FROM events WHERE member = ?"
 SACRIFICE = "SELECT priority, number FROM pending WHERE priority > ? ORDER BY priority DESC, number LIMIT ?"
 
 SINCE = """
@@ -103,6 +102,15 @@ def gone(places: Sequence[Place], why: str, now: float) -> list[Statement]:
             "UPDATE events SET data = NULL, member = NULL, gone = ? WHERE number = ?",
             [(why, number) for _, number in places],
         ),
+    ]
+
+
+def erased(member: str, now: float) -> list[Statement]:
+    """Take a member's events off the queue and make tombstones of them, sent ones too; the first counts the queued."""
+    return [
+        Statement("DELETE FROM pending WHERE number IN (SELECT number FROM events WHERE member = ?)", [(member,)]),
+        Statement("INSERT OR IGNORE INTO done SELECT number, ? FROM events WHERE member = ?", [(now, member)]),
+        Statement("UPDATE events SET data = NULL, gone = 'erased', member = NULL WHERE member = ?", [(member,)]),
     ]
 
 

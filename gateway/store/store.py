@@ -46,12 +46,12 @@ class Store:
         self._watchers: list[Callable[[], None]] = []
 
     @classmethod
-    async def open(cls, folder: Path) -> Store:
+    async def open(cls, folder: Path, *, mend: bool = True) -> Store:
         """Open or begin the store in a state folder, which is made where there is none. Raises StoreError.
 
         A damaged database is moved aside and a new one begun; `set_aside` then names the old one.
         """
-        database = await Database.open(folder / FILE, clock.wall())
+        database = await Database.open(folder / FILE, clock.wall(), mend=mend)
         try:
             store = cls(database, folder, await _gateway_key(database))
             store._queued = (await database.read(outbox.UNSENT))[0][0]
@@ -141,19 +141,21 @@ class Store:
                 yield id_, body
             last = rows[-1][0]
 
+    async def has_member(self, id_: str) -> bool:
+        return bool(await self._database.read(members.ONE, id_))
+
     async def members_version(self) -> int:
         """Return a number that is another one after any process changed the members."""
         return int((await self._database.read(members.VERSION))[0][0])
 
     async def erase_member(self, id_: str) -> None:
         """Remove every row about a member, queued events too, and leave a tombstone that only we can read."""
-        places = [(row[0], row[1]) for row in await self._database.read(outbox.OF_MEMBER, id_)]
         unqueued, *_ = await self._database.write(
-            *outbox.gone(places, "erased", clock.wall()), *members.erased(id_, self.gateway_key)
+            *outbox.erased(id_, clock.wall()), *members.erased(id_, self.gateway_key)
         )
         self._queued -= unqueued
-        await self._database.empty_log()
         self._call_watchers()
+        await self._database.empty_log()
 
     async def is_erased(self, id_: str) -> bool:
         return bool(await self._database.read(members.ERASED, members.digest(id_, self.gateway_key)))

@@ -1,0 +1,109 @@
+"""One receiver as the gateway sees it: what its driver says, what it gives, and what is to be done about it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from drivers.driver import RadioState, Rung
+from drivers.sighting import Sighting
+from gateway.config import Receiver
+from gateway.events import rfc3339
+from gateway.hearing import Ear, Hearing, Moment
+from gateway.recovery import Ladder
+
+RATE_S = 60.0
+"""The time constant of the rate that is shown."""
+FAILING_S = 30.0
+"""How long a driver tries by itself before the ladder helps."""
+
+_ILL = frozenset((RadioState.FAILED, RadioState.BUSY))
+
+
+class Lookout:
+    """Keeps watch over one receiver. `take` is called for each batch of frames, `moment` once a second.
+
+    A passive scan gives only what changed, and hostapd only who comes and goes: their silence means nothing, and is
+    not judged.
+    """
+
+    def __init__(self, receiver: Receiver, rungs: tuple[Rung, ...], *, has_hours: bool) -> None:
+        reference = receiver.reference
+        judged = receiver.driver in ("ble", "wifi", "simulator") and receiver.scan == "active"
+        self._reference = reference.identity if reference else None
+        self._hearing = Hearing(referenced=reference is not None, has_hours=has_hours) if judged else None
+        self._rungs = rungs if judged else ()
+        self._ladder = Ladder()
+        self._state, self._reason = RadioState.STARTING, ""
+        self._ear = Ear.HEARING
+        self._since = math.nan
+        self._now = math.nan
+        self._frames = self._references = 0
+        self._rate = 0.0
+        self._last_heard: float | None = None
+
+    @property
+    def fares(self) -> tuple[RadioState, str]:
+        """How the radio fares and why: what the driver says, unless it says that it hears and that is not so."""
+        if self._state is RadioState.HEARING and self._ear is Ear.DEAF and self._hearing:
+            return RadioState.DEAF, self._hearing.reason
+        return self._state, self._reason
+
+    def take(self, sightings: list[Sighting]) -> None:
+        """Count a batch of frames, which is not empty."""
+        self._frames += len(sightings)
+        self._last_heard = sightings[-1].t
+        if self._reference is not None:
+            for sighting in sightings:
+                if sighting.identity == self._reference:
+                    self._references += 1
+
+    def report(self, state: RadioState, reason: str) -> None:
+        """Take what the driver says."""
+        if state is not self._state:
+            self._since = self._now
+        self._state, self._reason = state, reason
+
+    def moment(self, now: float, *, is_open: bool | None) -> Rung | None:
+        """Judge what came since the last moment; return the rung to ask for, where one is due.
+
+        `now` is of a steady clock; `is_open` is None where the shop has no hours.
+        """
+        seconds = now - self._now if self._now < now else 0.0
+        moment = Moment(seconds, self._frames, self._references, is_open)
+        self._now, self._frames, self._references = now, 0, 0
+        if math.isnan(self._since):
+            self._since = now
+        self._count(moment)
+        if self._hearing and seconds and self._state is RadioState.HEARING:
+            self._ear = self._hearing.judge(moment)
+        return self._climb(now, is_open)
+
+    def _count(self, moment: Moment) -> None:
+        if moment.seconds:
+            share = 1 - math.exp(-moment.seconds / RATE_S)
+            self._rate += share * (moment.frames / moment.seconds - self._rate)
+
+    def _climb(self, now: float, is_open: bool | None) -> Rung | None:
+        """Ask for the next rung by day; at night only where a reference beacon proves that something is wrong."""
+        state, _ = self.fares
+        if state is RadioState.HEARING:
+            self._ladder.well(now)
+        failing = state in _ILL and now - self._since >= FAILING_S
+        if not failing and state is not RadioState.DEAF:
+            return None
+        if is_open is False and self._reference is None:
+            return None
+        others = state is RadioState.DEAF and self._hearing is not None and self._hearing.hears_others
+        return self._ladder.climb(now, self._rungs[:1] if others else self._rungs)
+
+    def row(self, timezone: ZoneInfo) -> dict[str, Any]:
+        """Return what the health message says of the receiver beside its driver's counters."""
+        state, _ = self.fares
+        quiet = state is RadioState.HEARING and self._ear is Ear.QUIET
+        return {
+            "state": str(Ear.QUIET if quiet else state),
+            "last_heard": None if self._last_heard is None else rfc3339(self._last_heard, timezone),
+            "rate": round(self._rate, 2),
+        }
