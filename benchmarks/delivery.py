@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -95,7 +96,7 @@ async def measure(folder: Path, url: str, subscriber: Subscriber) -> tuple[list[
 def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(dir=arguments[0] if arguments else None) as name:
         folder = Path(name)
-        with running_broker(folder / "broker") as broker, Subscriber(broker.port) as subscriber:
+        with running_broker(folder / "broker") as broker, closing(Subscriber(broker.port)) as subscriber:
             late, committed, seconds, cpu_s = asyncio.run(measure(folder / "state", broker.url, subscriber))
     say(f"{PACED} events, {1 / PACE_S:.0f} a second, each in a transaction of its own\n")
     for share, name in ((0.5, "p50"), (0.99, "p99")):
