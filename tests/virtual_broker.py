@@ -76,8 +76,14 @@ class VirtualBroker:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
-            self._process.send_signal(number)
-            self._process.wait(START_S)
+            deadline = time.monotonic() + START_S
+            while True:  # one that has only just begun to listen may lose its first signal
+                self._process.send_signal(number)
+                try:
+                    self._process.wait(1.0)
+                    break
+                except subprocess.TimeoutExpired:
+                    assert time.monotonic() < deadline, self.log
             self._process = None
 
     def _await_port(self) -> None:
