@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 
@@ -34,15 +35,17 @@ class Alert:
 class OpenAlerts:
     """The alerts whose deadline has not passed, by id."""
 
-    __slots__ = ("_alerts", "deadline")
+    __slots__ = ("_alerts", "_due", "deadline")
 
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
+        self._due: list[tuple[float, str]] = []  # a heap of expiries, those of withdrawn alerts among them
         self.deadline = math.inf  # seconds since the epoch of the next expiry
 
     def open(self, alert: Alert) -> None:
         self._alerts[alert.id] = alert
-        self.deadline = min(self.deadline, alert.expires)
+        heappush(self._due, (alert.expires, alert.id))
+        self.deadline = self._due[0][0]
 
     def claim(self, alert_id: str, group: str, device: str, *, serious: bool = False) -> Alert | None:
         """Return the alert if this claim took it, or makes serious what the device has; None where it cannot."""
@@ -64,17 +67,17 @@ class OpenAlerts:
 
     def take_due(self, now: float) -> list[Alert]:
         """Remove and return those whose deadline is `now` or before, earliest first; claimed ones are among them."""
-        due = sorted((a for a in self._alerts.values() if a.expires <= now), key=lambda a: (a.expires, a.id))
-        self._drop(due)
-        return due
+        found: list[Alert] = []
+        while self._due and self._due[0][0] <= now:
+            alert = self._alerts.pop(heappop(self._due)[1], None)
+            if alert is not None:
+                found.append(alert)
+        self.deadline = self._due[0][0] if self._due else math.inf
+        return found
 
     def withdraw(self, member: str) -> list[Alert]:
         """Remove and return the alerts about one member."""
         gone = [alert for alert in self._alerts.values() if alert.member == member]
-        self._drop(gone)
-        return gone
-
-    def _drop(self, alerts: list[Alert]) -> None:
-        for alert in alerts:
+        for alert in gone:
             del self._alerts[alert.id]
-        self.deadline = min((alert.expires for alert in self._alerts.values()), default=math.inf)
+        return gone

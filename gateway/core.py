@@ -234,7 +234,9 @@ class Core:
 
     def counts(self) -> dict[str, int]:
         """Return what became of all that led to no visit, by cause."""
-        return {"frames of others": self._others, **self.causes, **self._crowd.counters}
+        silent = self._register.silent
+        told = {"enrolled, without consent or paused": silent} if silent else {}
+        return {"frames of others": self._others, **told, **self.causes, **self._crowd.counters}
 
     def forget_heard(self) -> None:
         """Drop what `last_heard` holds, once it was shown."""
@@ -250,9 +252,11 @@ class Core:
             self.now = max(self.now, due)
             for change in self._presence.advance(due):
                 self._changed(change, out)
-            for alert in self._alerts.take_due(due):
-                self._expire(alert, due, out)
-            self._count_crowd(self._crowd.advance(due), out)
+            if self._alerts.deadline <= due:
+                for alert in self._alerts.take_due(due):
+                    self._expire(alert, due, out)
+            if self._crowd.deadline <= due:
+                self._count_crowd(self._crowd.advance(due), out)
         self.now = max(self.now, t)
 
     def _expire(self, alert: Alert, t: float, out: Outcome) -> None:
@@ -268,8 +272,6 @@ class Core:
         self._others += 1
         if self._namespace and sighting.identity.startswith(self._namespace):
             self.causes["frames of our namespace that nobody may be known by"] += 1
-        if self._register.is_enrolled(sighting):
-            self.causes["enrolled, without consent or paused"] += 1
         self._crowd.hear(sighting)
 
     # members

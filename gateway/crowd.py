@@ -218,37 +218,32 @@ class Crowd:
         self._key_source = key_source
         self._interval: Interval | None = None  # None before the first and while at rest
         self._window: Window | None = None  # None until somebody is heard in it
-        self._opens = self._closes = math.inf
+        self._opens = self.deadline = math.inf
         self._now = self._last_heard = -math.inf
         self._counted: list[Count] = []
 
-    @property
-    def deadline(self) -> float:
-        """When `advance` is due: the end of the window begun, which its key must not outlive; infinity at rest."""
-        return self._closes
-
     def hear(self, sighting: Sighting) -> None:
         """Take a frame of nobody who is known."""
-        if sighting.kind not in PEOPLE or sighting.address_type == "public":
+        t, receiver, radio, kind, rssi, _, _, address, address_type, _, _, _, pseudonym = sighting
+        if kind not in PEOPLE or address_type == "public":
             self.counters["beacon or public address"] += 1
             return
-        device = sighting.address or (sighting.device or "").encode()
-        inside = self._inside(sighting)
+        device = address or (pseudonym or "").encode()
+        inside = self._inside(receiver, rssi)
         if not device or inside is None:
             self.counters["out of reach" if device else "without a device"] += 1
             return
-        t = sighting.t
         if t < self._now - LATE_S:
             self._refuse_late(t)
             return
-        if not self._opens <= t < self._closes:
+        if not self._opens <= t < self.deadline:
             t = self._reach(t)
         if t > self._now:
             self._now = t
         self._last_heard = self._now
         if self._window is None:
             self._window = Window(self._opens, self._key_source())
-        self._window.add(t, sighting.radio, device, inside=inside)
+        self._window.add(t, radio, device, inside=inside)
 
     def advance(self, now: float) -> list[Count]:
         """Let time pass to `now`; return the intervals that are finished, in order."""
@@ -269,10 +264,9 @@ class Crowd:
             self._rest()
         return counted
 
-    def _inside(self, sighting: Sighting) -> bool | None:
+    def _inside(self, receiver: str, rssi: int | None) -> bool | None:
         """Say whether the frame's level is one of the inside; None where no zone hears it. No level is the widest."""
-        levels = self._levels.get(sighting.receiver, ())
-        rssi = sighting.rssi
+        levels = self._levels.get(receiver, ())
         if rssi is None:
             return levels[-1][1] if levels else None
         for least, inside in levels:
@@ -295,12 +289,12 @@ class Crowd:
 
     def _pass(self, now: float) -> None:
         self._now = max(self._now, now)
-        while now >= self._closes:
+        while now >= self.deadline:
             self._close_window()
-            if self._interval is not None and self._closes >= self._interval.until:
+            if self._interval is not None and self.deadline >= self._interval.until:
                 self._close_interval(self._interval)
             else:
-                self._open_window(self._closes)
+                self._open_window(self.deadline)
 
     def _begin(self, t: float) -> None:
         since = self._interval_s * math.floor(t / self._interval_s)
@@ -308,7 +302,7 @@ class Crowd:
         self._open_window(self._window_s * math.floor(t / self._window_s))
 
     def _open_window(self, opens: float) -> None:
-        self._opens, self._closes = opens, opens + self._window_s
+        self._opens, self.deadline = opens, opens + self._window_s
 
     def _close_window(self) -> None:
         """Count what the window holds and drop it, its key with it."""
@@ -328,7 +322,7 @@ class Crowd:
 
     def _rest(self) -> None:
         self._interval = None
-        self._opens = self._closes = math.inf
+        self._opens = self.deadline = math.inf
 
 
 def _levels(zones: Iterable[Zone]) -> dict[str, tuple[tuple[float, bool], ...]]:

@@ -91,7 +91,7 @@ class Story:
             Player(name, ROOT, broker_port, ["alerts/floor"], f"{ROOT}/devices/{name}/status")
             for name in ("badge-1", "badge-2")
         ]
-        self._offset_s = (-clock.wall() - (11.0 if fast else 30.0)) % QUARTER_S
+        self._offset_s = (-clock.wall() - (9.5 if fast else 30.0)) % QUARTER_S
         self._daemon = Daemon(folder, self._offset_s)
         self._questions = 0
 
@@ -151,7 +151,7 @@ class Story:
         )
 
     async def _strangers(self) -> None:
-        await self._world.strangers_pass(60, 4.0 if self._fast else 15.0)
+        await self._world.strangers_pass(60, 3.0 if self._fast else 15.0)
         seen = await self._narrator.see(
             lambda seen: seen.type == "crowd.counted", 60.0, "the count of the quarter of an hour"
         )
@@ -188,7 +188,7 @@ class Story:
 
     async def _walk_in(self, card: bytes) -> None:
         await self._world.walk_in(card)
-        await self._world.stand(card, DOOR_DBM, 3.0)
+        await self._world.stand(card, DOOR_DBM, 2.4)
 
     async def _window_silence(self, since: int) -> None:
         await self._world.stand(LI, PAVEMENT_DBM, 6.5)

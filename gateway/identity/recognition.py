@@ -31,6 +31,7 @@ class Register:
         self._members: dict[str, Member] = {}
         self._owners: dict[CredentialKind, dict[bytes, Member]] = {kind: {} for kind in KINDS}
         self._heard_as = {heard: (kind, self._owners[kind]) for heard, kind in HEARD_AS.items()}
+        self.silent = 0  # frames of members who have not agreed, or are paused
 
     def __len__(self) -> int:
         return len(self._members)
@@ -78,23 +79,30 @@ class Register:
 
     def recognise(self, sighting: Sighting) -> Heard | None:
         """Return the member heard, one who agreed to that and is not paused when the frame was sent, else None."""
-        kind, member = self._owner(sighting)
-        if member is None or not member.recognisable_at(sighting.t):
+        t, receiver, radio, heard_as, rssi, identity, _, address, _, _, _, own_network, _ = sighting
+        kind, owners = self._heard_as.get(heard_as, _NOBODY)
+        if heard_as == "station":
+            kind, member = self._station(sighting)
+        else:
+            member = owners.get(identity or address or b"")
+        if member is None:
             return None
-        trust = _FRESH if kind == "wifi-key" else _WEAK if sighting.own_network and kind == "wifi" else _HINT
-        return Heard(sighting.t, member.id, sighting.receiver, sighting.radio, sighting.rssi, trust, kind)
+        if not member.recognisable_at(t):
+            self.silent += 1
+            return None
+        trust = _FRESH if kind == "wifi-key" else _WEAK if own_network and kind == "wifi" else _HINT
+        return tuple.__new__(Heard, (t, member.id, receiver, radio, rssi, trust, kind))  # quicker than `Heard(...)`
 
     def is_enrolled(self, sighting: Sighting) -> bool:
         """Tell whether the frame carries some member's credential, consented or not."""
-        return self._owner(sighting)[1] is not None
+        if sighting.kind == "station":
+            return self._station(sighting)[1] is not None
+        return (sighting.identity or sighting.address or b"") in self._heard_as.get(sighting.kind, _NOBODY)[1]
 
-    def _owner(self, sighting: Sighting) -> tuple[CredentialKind, Member | None]:
-        """Return whose credential a frame carries, and its kind. A station's own key says more than its address."""
-        kind, owners = self._heard_as.get(sighting.kind, _NOBODY)
-        if sighting.kind != "station":
-            return kind, owners.get(sighting.identity or sighting.address or b"")
+    def _station(self, sighting: Sighting) -> tuple[CredentialKind, Member | None]:
+        """Return whose station it is, and by what. A station's own key says more than its address."""
         by_key = self._owners["wifi-key"].get(sighting.identity)
-        return ("wifi", owners.get(sighting.address or b"")) if by_key is None else ("wifi-key", by_key)
+        return ("wifi", self._owners["wifi"].get(sighting.address or b"")) if by_key is None else ("wifi-key", by_key)
 
 
 # Looking up a member of an enumeration costs as much as the rest of the lookup.

@@ -198,6 +198,7 @@ class Presence:
         self._zones = tuple(zones)
         self._numbers = {zone.id: number for number, zone in enumerate(zones)}
         self._plan = Plan.of(zones)
+        self._ears = self._plan.ears
         self._leave_after_s = leave_after_s
         self._people: dict[str, Person] = {}
         self._judging: deque[tuple[float, Person]] = deque()
@@ -209,21 +210,21 @@ class Presence:
 
     def hear(self, heard: Heard) -> Sequence[Change]:
         """Take one frame, after all that was due before it; a late one counts as if it came now."""
-        t = heard.t
+        t, member, receiver, _, _, trust, credential = heard
         changes = self.advance(t) if t >= self.deadline else ()
-        ear = self._plan.ears.get(heard.receiver)
+        ear = self._ears.get(receiver)
         if ear is None:
             return changes
-        person = self._people.get(heard.member)
+        person = self._people.get(member)
         if person is None:
             person = self._meet(heard)
         elif t > person.newest:
             person.newest = t
-        if heard.trust >= person.trust and (heard.trust > person.trust or heard.credential < person.credential):
+        if trust is not person.trust or credential != person.credential:
             _trust(person, heard)
         if person.where.hear(ear, heard):
             visit = person.visit
-            if visit and t > visit.last_heard:
+            if visit is not None and t > visit.last_heard:
                 visit.last_heard = visit.zone_heard = person.seen = t
         elif person.due == math.inf:
             self._await(person, t)
@@ -390,6 +391,8 @@ def _arrive(person: Person, visit: Visit, zone: Zone | None, since: float) -> No
 
 def _trust(person: Person, heard: Heard) -> None:
     """Let the credential that is hardest to fake stand for the visit; of equals, the first by name."""
+    if (-heard.trust, heard.credential) > (-person.trust, person.credential):
+        return
     person.trust, person.credential = heard.trust, heard.credential
     if person.visit:
         person.visit.trust, person.visit.credential = heard.trust, heard.credential

@@ -1,0 +1,176 @@
+"""What the core costs: frames of members and of strangers, by how many there are, and rules, by how many are loaded.
+
+Run it from the project's root: `python benchmarks/deciding.py [MOST_MEMBERS]`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from measuring import Side, compare, line, quantile, say  # noqa: E402
+from virtual_daemon import CARD, a_member  # noqa: E402
+from virtual_situation import ENTRANCE, PAVEMENT, member, situation  # noqa: E402
+
+from drivers.sighting import Sighting  # noqa: E402
+from gateway.assembly import make_core  # noqa: E402
+from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Store, Zone  # noqa: E402
+from gateway.core import Core  # noqa: E402
+from gateway.identifiers import Identifiers  # noqa: E402
+from gateway.identity.member import parse_member  # noqa: E402
+from gateway.identity.recognition import Register  # noqa: E402
+from gateway.shipped import shipped_rules  # noqa: E402
+from rules.caps import Ledger  # noqa: E402
+from rules.document import Faults  # noqa: E402
+from rules.engine import Engine  # noqa: E402
+from rules.loader import load_rules  # noqa: E402
+from rules.model import Rule  # noqa: E402
+
+START = 1_763_791_200.0
+EVERY_S = 0.5  # a card's adverts
+SETTLING = 16  # rounds until everybody is inside and beyond doubt
+ROUNDS = 16
+RULES = 1000
+CONFIG = Config(
+    Path("hushbell.yaml"),
+    Store("lilac-01", ZoneInfo("Asia/Shanghai")),
+    Gateway("door-pi"),
+    Mqtt("mqtt://127.0.0.1"),
+    (Receiver("door", "ble"), Receiver("air", "wifi")),
+    (
+        Zone("pavement", "outside", (Hear("door", -88.0), Hear("air", -90.0))),
+        Zone("entrance", "door", (Hear("door", -70.0),)),
+    ),
+    tuple(shipped_rules()[name] for name in ("returning-member", "window-regular", "window-occasional")),
+)
+
+
+def card(number: int) -> bytes:
+    return CARD[:-4] + number.to_bytes(4, "big")
+
+
+def register(members: int) -> Register:
+    enrolled = Register()
+    for number in range(members):
+        enrolled.put(parse_member(a_member(f"member-{number}", card(number))))
+    return enrolled
+
+
+def a_core(enrolled: Register) -> Core:
+    faults = Faults()
+    rules = load_rules(CONFIG.rule_files, faults, {"floor"}, {zone.id for zone in CONFIG.zones})
+    return make_core(CONFIG, rules, enrolled, Identifiers(bytes(32), b"1"))
+
+
+def adverts(present: int, turn: int, draw: Random) -> Iterator[Sighting]:
+    """Yield one advert of each member who is present, with the fading of a room."""
+    for number in range(present):
+        t = START + (turn + number / present) * EVERY_S
+        level = round(draw.gauss(-55, 4))
+        yield Sighting(t, "door", "ble", "ibeacon", level, card(number), -59, b"\xc0\0\0\0\0\1", "random")
+
+
+def cost_of_members(core: Core, present: int) -> float:
+    """Return the median cost of a frame of a member who is inside: recognition, presence, and its share of rules."""
+    draw = Random(present)
+    spent: list[float] = []
+    for turn in range(SETTLING + ROUNDS):
+        heard = list(adverts(present, turn, draw))
+        begun = time.process_time()
+        core.hear(heard)
+        if turn >= SETTLING:
+            spent.append((time.process_time() - begun) / present * 1e6)
+    return quantile(spent, 0.5)
+
+
+def cost_of_strangers(core: Core, kind: str) -> float:
+    """Return the median cost of a stranger's frame: 1,000 a second, 500 of them new in each window."""
+    spent: list[float] = []
+    for turn in range(40):
+        heard = [
+            Sighting(START + 60 + turn * 2 + n / 1000, "air", "wifi", "probe-request", -60, address=_address(n % 500))
+            if kind == "probe-request"
+            else Sighting(START + 60 + turn * 2 + n / 1000, "door", "ble", "ibeacon", -60, bytes(20))
+            for n in range(2000)
+        ]
+        begun = time.process_time()
+        core.hear(heard)
+        spent.append((time.process_time() - begun) / 2000 * 1e6)
+    return quantile(spent, 0.5)
+
+
+def _address(number: int) -> bytes:
+    return b"\xc2\0\0\0" + number.to_bytes(2, "big")
+
+
+def say_members(most: int) -> None:
+    say("a frame of a member who is inside, through the core (us of CPU, medians; target: 5)\n")
+    present = 100
+    while present <= most:
+        line(f"  {present} enrolled and present", cost_of_members(a_core(register(present)), present))
+        present *= 10
+    crowded = register(most)
+    line(f"  {most} enrolled, 100 present", cost_of_members(a_core(crowded), 100))
+    say("a stranger's frame, through the core (us of CPU, medians; target: 3)\n")
+    line(f"  a probe request, {most} members enrolled", cost_of_strangers(a_core(crowded), "probe-request"))
+    line(f"  an unknown iBeacon, {most} members enrolled", cost_of_strangers(a_core(crowded), "ibeacon"))
+
+
+def say_rules() -> None:
+    text = "".join(
+        f"- name: rule-{n}\n  on: {{entered, zone: {{id: {'entrance' if n < 10 else 'window'}}}}}\n"
+        f"  if: member.passes_30d >= {n % 40 + 1} && facts.new_arrivals\n  offer: {{id: offer-{n}}}\n"
+        for n in range(RULES)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rules.yaml"
+        path.write_text(text)
+        faults = Faults()
+        begun = time.process_time()
+        loaded = load_rules([path], faults)
+        seconds = time.process_time() - begun
+    if faults.found or len(loaded) != RULES:
+        raise SystemExit(f"the rules do not load: {faults.found[:1]}")
+    say(f"{RULES} rules (us of CPU, medians)\n")
+    line("  loaded from YAML, conditions compiled (target: 1)", seconds, "s")
+    _say_engine(Engine(loaded, frozenset()))
+    few: list[Rule] = loaded[:10]
+    _say_engine(Engine(few, frozenset()), "  the same, no other rule loaded: a change that concerns ten")
+
+
+def _say_engine(engine: Engine, only_ten: str = "") -> None:
+    who = member(passes_30d=0)
+    facts = {"new_arrivals": True}
+    none = situation("entered", who, zone=PAVEMENT, facts=facts)
+    ten = situation("entered", who, zone=ENTRANCE, facts=facts)
+    ledger = Ledger()
+    times = 200
+    cost = compare(
+        {
+            "none": Side(times, lambda: [engine.decide(none, ledger) for _ in range(times)]),
+            "ten": Side(times, lambda: [engine.decide(ten, ledger) for _ in range(times)]),
+        }
+    )
+    if only_ten:
+        line(only_ten, cost["ten"])
+        return
+    line("  a change that concerns none (target: 5)", cost["none"])
+    line("  a change that concerns ten (target: 200)", cost["ten"])
+
+
+def main(arguments: list[str]) -> int:
+    say_members(int(arguments[0]) if arguments else 100_000)
+    say_rules()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
