@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +151,11 @@ class Daemon:
         await self._begin()
         async with asyncio.TaskGroup() as tasks:
             radios = [
-                self._start(tasks, self._hear(driver, lookout), f"radio {driver.receiver}")
+                tasks.create_task(self._hear(driver, lookout), name=f"radio {driver.receiver}")
                 for driver, lookout in zip(self._drivers, self._lookouts, strict=True)
             ]
             others = [
-                self._start(tasks, work, name)
+                tasks.create_task(work, name=name)
                 for name, work in (
                     ("committer", self._committer.run()),
                     ("publisher", self._publisher.run()),
@@ -197,9 +196,6 @@ class Daemon:
                 await self._committer.settled()
                 if self._connection.state.online:
                     await self._publisher.drained()
-
-    def _start(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        return tasks.create_task(work, name=name)
 
     # radios
 

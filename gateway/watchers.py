@@ -25,9 +25,6 @@ class Watchers:
         self._state: Entry = {}
         self._counted = -math.inf
 
-    def __bool__(self) -> bool:
-        return bool(self._sends)
-
     def join(self, send: Send) -> Callable[[], None]:
         """Tell `send` everything from now on; return what ends this."""
         self._sends.append(send)
