@@ -1,17 +1,26 @@
 # Thin names for what scripts/ does.
-.PHONY: check test demo install lock clean
+.PHONY: check test crash demo fuzz install lock contract clean
 
 check test:
 	./scripts/test
 
+crash:
+	HUSHBELL_CRASHES=$${HUSHBELL_CRASHES:-3000} ./scripts/test -n 0 tests/test_crash.py
+
 demo:
 	./scripts/demo
 
+fuzz:
+	.venv/bin/python fuzz/run.py $(ENTRY) $(SECONDS)
+
 install:
 	./scripts/install
+
+contract:
+	.venv/bin/python -m gateway.describe
 
 lock:
 	./scripts/lock
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .node build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

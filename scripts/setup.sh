@@ -111,3 +111,15 @@ prepare_venv() (
   fill_venv "$lock" --editable "$root"
   venv_state "$lock" >"$stamp"
 ) 9<"$root"
+
+# prepare_node FOLDER: make .node/FOLDER hold what the folder's package-lock.json names; at once when it already does.
+prepare_node() (
+  from=$root/$1 node=$root/.node/$1
+  flock 9
+  cmp -s "$from/package-lock.json" "$node/.made-from" && return
+  say "Setting up $node (half a minute, once) ..."
+  mkdir -p "$node"
+  cp "$from/package.json" "$from/package-lock.json" "$node"
+  npm ci --prefix "$node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || return
+  cp "$from/package-lock.json" "$node/.made-from"
+) 9<"$root"
