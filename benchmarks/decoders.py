@@ -5,6 +5,7 @@ Run it from the project's root: `python benchmarks/decoders.py`. dpkt and tshark
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def _by_tshark(captured: Sequence[bytes]) -> Iterator[Fields]:
         yield (*told, "probe-request" if int(subtype, 0) == 4 else subtype)
 
 
-def say_adverts() -> None:
+async def say_adverts() -> None:
     counters: Counter[str] = Counter()
     identity = bytes(range(20))
     report = ibeacon_report(b"\xc0\0\0\0\0\1", -61, identity)
@@ -192,7 +193,7 @@ def _pace() -> float:
 def _advert_side(times: int, *, changing: bool, ours: bool) -> Side:
     """Call what bleak calls, with data in new objects as each signal brings them; or only go through the motions."""
     driver = BleDriver("door", None, lambda: T)
-    driver._deliver = lambda sightings: None
+    driver._deliver, driver._loop = lambda sightings: None, asyncio.get_running_loop()
     properties: dict[str, Any] = {"AddressType": "random"}
     device = BLEDevice("C0:00:00:00:00:01", None, {"path": "/", "props": properties})
     advert = AdvertisementData(None, {}, {}, [], None, -61, ("/", properties))
@@ -212,7 +213,7 @@ def _advert_side(times: int, *, changing: bool, ours: bool) -> Side:
 def main() -> int:
     say_frames()
     say_tshark()
-    say_adverts()
+    asyncio.run(say_adverts())
     return 0
 
 

@@ -1,7 +1,8 @@
-"""The whole Bluetooth wake-up, D-Bus, bleak and ours, beside bleak alone, at a pace of adverts.
+"""The whole Bluetooth wake-up, D-Bus, bleak and ours, beside bleak alone: at a pace of adverts, and in a flood.
 
 Each side is a process that counts its own CPU; all hear the same adverts at the same time, so that what else the
-machine does weighs on them alike. Run it from the project's root: `python benchmarks/wakeup.py [PER_SECOND]`.
+machine does weighs on them alike. In the flood each advert comes from another address, as fast as they are taken.
+Run it from the project's root: `python benchmarks/wakeup.py [PER_SECOND]`, `python benchmarks/wakeup.py flood`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
 
@@ -31,9 +32,15 @@ WINDOW = 1000
 WINDOWS = 12
 CARDS, STRANGERS = 25, 25
 MEMBERS = 1000
-SIDES = ("bleak alone", "to a sighting", "to a decision")
+ALONE = "bleak alone"
+SIGHTING, DECISION = "to a sighting", "to a decision"
+ONE_BY_ONE = ", a wake-up for each"
+SIDES = (ALONE, SIGHTING + ONE_BY_ONE, DECISION + ONE_BY_ONE, SIGHTING, DECISION)
+FLOOD = 100_000
+FLOOD_WINDOW = 20_000
+TURN_S = 0.001
 
-Count = Callable[[], None]
+Count = Callable[[int], None]
 
 
 class Meter:
@@ -44,17 +51,17 @@ class Meter:
         self.us: list[float] = []
         self._until = SETTLING
         self._begun: float | None = None
-        self._heard = 0
+        self._before = self._heard = 0
 
-    def count(self) -> None:
-        self._heard += 1
+    def count(self, adverts: int) -> None:
+        self._heard += adverts
         if self._heard < self._until:
             return
         now = _cpu_s()
         if self._begun is not None:
-            self.us.append((now - self._begun) / WINDOW * 1e6)
-        self._begun = now
-        self._until += WINDOW
+            self.us.append((now - self._begun) / (self._heard - self._before) * 1e6)
+        self._begun, self._before = now, self._heard
+        self._until = self._heard + WINDOW
         if len(self.us) == WINDOWS:
             self.over.set()
 
@@ -67,35 +74,73 @@ def _cpu_s() -> float:
 async def listen(side: str) -> None:
     """Be one side: hear until the meter is full, and print what it says."""
     meter = Meter()
-    hear = asyncio.create_task(_alone(meter.count) if side == SIDES[0] else _ours(meter.count, side))
+    hear = asyncio.create_task(_listening(side, meter.count))
     await meter.over.wait()
     say(json.dumps(meter.us))
     hear.cancel()
 
 
+async def stand(side: str) -> None:
+    """Be one side of the flood: hear it to its end, and print memory (MB) by windows and the longest turns (ms)."""
+    megabytes = [_resident_mb()]
+    turns: list[float] = []
+    heard = 0
+    over = asyncio.Event()
+
+    def count(adverts: int) -> None:
+        nonlocal heard
+        heard += adverts
+        if heard >= FLOOD_WINDOW * len(megabytes):
+            megabytes.append(_resident_mb())
+        if heard >= FLOOD:
+            over.set()
+
+    async def take_turns() -> None:
+        while True:
+            begun = _cpu_s()
+            await asyncio.sleep(TURN_S)
+            turns.append((_cpu_s() - begun) * 1e3)
+
+    work = [asyncio.create_task(_listening(side, count)), asyncio.create_task(take_turns())]
+    await over.wait()
+    say(json.dumps([megabytes, quantile(turns, 0.99), max(turns), _cpu_s() / FLOOD * 1e6]))
+    for task in work:
+        task.cancel()
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def _listening(side: str, count: Count) -> Coroutine[None, None, None]:
+    return _alone(count) if side == ALONE else _ours(count, side)
+
+
 async def _alone(count: Count) -> None:
     from bleak import BleakScanner
 
-    scanner = BleakScanner(lambda device, advert: count(), bluez={"filters": {"RSSI": -127, "DuplicateData": True}})
+    scanner = BleakScanner(lambda device, advert: count(1), bluez={"filters": {"RSSI": -127, "DuplicateData": True}})
     await scanner.start()
     await asyncio.Event().wait()
 
 
 async def _ours(count: Count, side: str) -> None:
-    from drivers.ble import BleDriver
+    from drivers import ble
     from gateway.conductor import Conductor
 
     conductor = Conductor(a_core(register(MEMBERS)), time.time, lambda outcome: None)
 
     def decided(sightings: list[Sighting]) -> None:
         conductor.hear(sightings)
-        count()
+        count(len(sightings))
 
     def sighted(sightings: list[Sighting]) -> None:
-        count()
+        count(len(sightings))
 
-    driver = BleDriver("door", None, time.time)
-    await driver.run(decided if side == SIDES[2] else sighted, lambda state, reason: None)
+    if side.endswith(ONE_BY_ONE):
+        ble._read_in_gulps = lambda bus: None
+    driver = ble.BleDriver("door", None, time.time)
+    await driver.run(decided if side.startswith(DECISION) else sighted, lambda state, reason: None)
 
 
 async def measure(per_second: float) -> dict[str, list[float]]:
@@ -103,7 +148,7 @@ async def measure(per_second: float) -> dict[str, list[float]]:
     with PrivateBus() as bus:
         async with VirtualBlueZ(bus.address) as bluez:
             bluez.add_adapter()
-            sides = [await _start(side, bus.address) for side in SIDES]
+            sides = [await _start("--as", side, bus.address) for side in SIDES]
             await bluez.called("StartDiscovery", len(SIDES))
             sending = asyncio.create_task(_send(bluez, per_second))
             told = [(await side.communicate())[0] for side in sides]
@@ -111,9 +156,25 @@ async def measure(per_second: float) -> dict[str, list[float]]:
     return {side: json.loads(windows) for side, windows in zip(SIDES, told, strict=True)}
 
 
-async def _start(side: str, address: str) -> asyncio.subprocess.Process:
+async def flood(side: str) -> tuple[list[float], float, float, float]:
+    """Flood one side; return its memory by windows, the 99th percentile and the most of its turns, and its CPU."""
+    with PrivateBus() as bus:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            listener = await _start("--flooded", side, bus.address)
+            await bluez.called("StartDiscovery")
+            for number in range(FLOOD + 1000):  # what bleak hears before it has begun is lost
+                address = f"C0:00:00:{number >> 16:02X}:{number >> 8 & 255:02X}:{number & 255:02X}"
+                bluez.advertise(address, -60, manufacturer={0x0075: bytes(20)})
+                if number % 50 == 0:
+                    await bluez.settled()
+            told = json.loads((await listener.communicate())[0])
+    return tuple(told)
+
+
+async def _start(role: str, side: str, address: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, str(SCRIPT), "--as", side),
+        *(sys.executable, str(SCRIPT), role, side),
         env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address},
         stdout=asyncio.subprocess.PIPE,
     )
@@ -135,17 +196,36 @@ async def _send(bluez: VirtualBlueZ, per_second: float) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments[:1] == ["--as"]:
-        asyncio.run(listen(arguments[1]))
-        return 0
-    per_second = float(arguments[0]) if arguments else 500.0
+    match arguments:
+        case ["--as", side]:
+            asyncio.run(listen(side))
+        case ["--flooded", side]:
+            asyncio.run(stand(side))
+        case ["flood"]:
+            say_flood()
+        case _:
+            say_pace(float(arguments[0]) if arguments else 500.0)
+    return 0
+
+
+def say_flood() -> None:
+    say(f"{FLOOD} adverts from as many addresses, through D-Bus and bleak\n")
+    for side in (ALONE, SIGHTING):
+        megabytes, usual, longest, spent = asyncio.run(flood(side))
+        line(f"  {side}, an advert", spent)
+        line("    memory before", megabytes[0], "MB")
+        for number, held in enumerate(megabytes[1:], 1):
+            line(f"    after {number * FLOOD_WINDOW}", held, "MB")
+        line("    CPU between two turns of another task, p99", usual, "ms", f"at most {longest:.0f} ms")
+
+
+def say_pace(per_second: float) -> None:
     found = asyncio.run(measure(per_second))
     say(f"an advert through D-Bus and bleak at {per_second:.0f} a second (us of CPU of the listener, medians)\n")
-    alone = found[SIDES[0]]
+    alone = found[ALONE]
     for side, spent in found.items():
         ratio = quantile([ours / theirs for ours, theirs in zip(spent, alone, strict=True)], 0.5)
         line(f"  {side}", quantile(spent, 0.5), note=f"{ratio:.2f} of bleak alone; target: 1.1")
-    return 0
 
 
 if __name__ == "__main__":

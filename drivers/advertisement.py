@@ -25,16 +25,28 @@ _SCAN_RESPONSE_BIT = 0x0008
 _ANONYMOUS = 0xFF
 _MOST_DBM = 20  # more is reserved, and 127 says that there is no reading
 
+_beacon = Struct("<2s20sb")  # mark, identity, power: an iBeacon's, and the beginning of an AltBeacon's
 _legacy = Struct("<BB6sB")  # event type, address type, address, length of the data; the data and RSSI follow
 _extended = Struct("<HB6s4xB9xB")  # ... PHYs, set, power, RSSI, interval, direct address, length; the data follows
 
 
 def identify(manufacturer: Mapping[int, bytes], services: Mapping[str, bytes]) -> Meaning:
     """Return what an advertisement is, from its manufacturer data by company and its service data by 128-bit UUID."""
+    found = identify_manufacturer(manufacturer)
+    return identify_services(services) if found is ADVERT else found
+
+
+def identify_manufacturer(manufacturer: Mapping[int, bytes]) -> Meaning:
+    """Return what manufacturer data say, by company."""
     for company, data in manufacturer.items():
         found = _of_manufacturer(company, data)
         if found is not None:
             return found
+    return ADVERT
+
+
+def identify_services(services: Mapping[str, bytes]) -> Meaning:
+    """Return what service data say, by 128-bit UUID."""
     frame = services.get(EDDYSTONE)
     return ADVERT if frame is None else _of_eddystone(frame) or ADVERT
 
@@ -114,6 +126,8 @@ def decode_hci_event(t: float, receiver: str, packet: bytes, counters: Counter[s
 
 def _reports(body: bytes, counters: Counter[str]) -> Iterator[Report]:
     parse = _REPORTS[body[0]]
+    if not body[1]:  # an event has at least one
+        counters["malformed"] += 1
     at = 2
     for _ in range(body[1]):
         parsed = parse(body, at)
@@ -161,12 +175,13 @@ def _report(data: bytes, sent: bytes, kind: int, rssi: int, *, scan_response: bo
 
 
 def _of_manufacturer(company: int, data: bytes) -> Meaning | None:
-    if len(data) < 23:
+    if len(data) < _beacon.size:
         return None
-    if company == _APPLE and data[:2] == _IBEACON:
-        return "ibeacon", data[2:22], _signed(data[22])
-    if data[:2] == _ALTBEACON:
-        return "altbeacon", data[2:22], _signed(data[22])
+    mark, identity, power = _beacon.unpack_from(data)
+    if mark == _IBEACON and company == _APPLE:
+        return "ibeacon", identity, power
+    if mark == _ALTBEACON:
+        return "altbeacon", identity, power
     return None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from bleak import BleakScanner
 from bleak.args.bluez import BlueZDiscoveryFilters, BlueZScannerArgs, OrPattern
@@ -18,11 +18,13 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 
-from drivers.advertisement import ADVERT, Meaning, address_type, identify
-from drivers.bluez_watch import Adapter, BlueZWatch
+from drivers.advertisement import address_type
+from drivers.bluez_watch import Adapter, BlueZWatch, Bus, choose
+from drivers.devices import Device
 from drivers.driver import Clock, Deliver, RadioState, Report, Rung
 from drivers.errors import RadioError
-from drivers.sighting import AddressType, Sighting
+from drivers.gulps import Gulps
+from drivers.sighting import Sighting
 
 # At DEBUG bleak writes each message from BlueZ, and with it the address of everybody who passes.
 logging.getLogger("bleak").setLevel(logging.INFO)
@@ -43,9 +45,20 @@ _PATTERNS: Final = (
 
 Scan = Literal["active", "passive"]
 
+MOST_DEVICES: Final = 5000
+"""How many devices of one scan are known at a time: bleak keeps 3.5 kB of each, and BlueZ each for half a minute."""
+
+MOST_AT_ONCE: Final = 256
+"""How many sightings are delivered at once."""
+
 _KNOWN: Final = "hushbell"
+_KEPT: Final = ("Connected", "Paired", "Bonded", "Trusted", "Blocked")
+"""What says that somebody else has to do with a device."""
+
 _SWITCHES: Final = 3
 """How often an adapter that was switched off is asked at once to come on again."""
+
+_make: Final = tuple.__new__  # takes a third of the time that a named tuple's own does
 
 log = logging.getLogger(__name__)
 
@@ -95,35 +108,6 @@ class _ScanError(RadioError):
     """The adapter is there and does not scan; trying again may help."""
 
 
-@dataclass(slots=True)
-class _Device:
-    """What is kept of a device from one advert to the next: bleak's data as they last were, and what they meant."""
-
-    address: bytes
-    address_type: AddressType
-    manufacturer: Mapping[int, bytes] | None = None
-    services: Mapping[str, bytes] | None = None
-    by_manufacturer: Meaning = ADVERT
-    by_services: Meaning = ADVERT
-
-    def meaning(self, manufacturer: Mapping[int, bytes] | None, services: Mapping[str, bytes] | None) -> Meaning:
-        """Return what the newest signal said.
-
-        bleak merges all it was told of a device, so a card that sends iBeacon and Eddystone frames in turn would
-        look like an iBeacon always. What the signal brought is what bleak holds in new objects; where it brought no
-        data at all, the device is taken for what it last said.
-        """
-        new, also_new = manufacturer is not self.manufacturer, services is not self.services
-        if new and manufacturer != self.manufacturer:
-            self.by_manufacturer = identify(manufacturer or {}, {})
-        if also_new and services != self.services:
-            self.by_services = identify({}, services or {})
-        self.manufacturer, self.services = manufacturer, services
-        if new is not also_new:
-            return self.by_manufacturer if new else self.by_services
-        return self.by_services if self.by_manufacturer == ADVERT else self.by_manufacturer
-
-
 class BleDriver:
     """Hears all advertising on one adapter, given by name or address; None takes the first that is on.
 
@@ -155,11 +139,16 @@ class BleDriver:
         self._watch: BlueZWatch | None = None
         self._patience = patience or Patience()
         self._retries = self._patience.retries()
+        self._batch: list[Sighting] = []
+        self._seen: dict[
+            str, tuple[BLEDevice, AdvertisementData]
+        ] = {}  # bleak's own, in the order in which it met them
         self._deliver: Deliver
+        self._loop: asyncio.AbstractEventLoop
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hear until cancelled, whatever BlueZ, the adapter or D-Bus does."""
-        self._deliver = deliver
+        self._deliver, self._loop = deliver, asyncio.get_running_loop()
         report(RadioState.STARTING, "looking for the Bluetooth adapter")
         while True:
             try:
@@ -184,7 +173,7 @@ class BleDriver:
             if self._dark in watch.adapters:
                 await self._switch_on(watch, str(self._dark))
             try:
-                adapter = _choose(watch, self._wanted)
+                adapter = _usable(watch, self._wanted)
             except _AdapterError as missing:
                 self._asked = None
                 report(missing.state, missing.reason)
@@ -194,7 +183,7 @@ class BleDriver:
                 if self._asked:
                     await self._climb(watch, adapter)
                     continue
-                async with self._scan(adapter) as connection:
+                async with self._scan(watch, adapter) as connection:
                     connection.add_done_callback(watch.wake)
                     await self._hear(watch, adapter, connection, report)
             except _ScanError as refused:
@@ -232,7 +221,7 @@ class BleDriver:
             await asyncio.sleep(self._patience.retry_s)
 
     @asynccontextmanager
-    async def _scan(self, adapter: Adapter) -> AsyncIterator[asyncio.Task[None]]:
+    async def _scan(self, watch: BlueZWatch, adapter: Adapter) -> AsyncIterator[asyncio.Task[None]]:
         """Scan; give the task that ends with bleak's connection, and the scan with it."""
         arguments: BlueZScannerArgs = {"adapter": adapter.name, "filters": _FILTERS, "or_patterns": list(_PATTERNS)}
         scanner = BleakScanner(self._on_advert, scanning_mode=self._kind, bluez=arguments)
@@ -248,8 +237,13 @@ class BleDriver:
         except Exception as error:
             raise _explain(error, adapter.name, self._kind) from None
         try:
-            yield _connection()
+            self._seen = scanner._backend.seen_devices
+            bus, connection = _connection()
+            _read_in_gulps(bus)
+            with watch.monitored(bus) if self._kind == "passive" else nullcontext():
+                yield connection
         finally:
+            self._flush()
             await self._stop(scanner)
 
     async def _stop(self, scanner: BleakScanner) -> None:
@@ -264,15 +258,17 @@ class BleDriver:
     async def _hear(self, watch: BlueZWatch, adapter: Adapter, connection: asyncio.Task[None], report: Report) -> None:
         """Report hearing while the adapter says that it scans; return when that is over or a rung was asked for.
 
-        Of a passive scan BlueZ says nothing more: it has begun when it was accepted.
+        Of a passive scan BlueZ says only that it gave it up, so it hears when it was not given up at once.
         """
         settled = False
         while not connection.done() and not self._asked and _lives(watch, adapter):
-            if self._kind == "passive" or watch.adapters[adapter.name].discovering:
+            if watch.released:
+                raise _ScanError(RadioState.FAILED, f"BlueZ gave up the passive scan on {adapter.name}")
+            if settled if self._kind == "passive" else watch.adapters[adapter.name].discovering:
                 report(RadioState.HEARING, "")
                 self._retries = self._patience.retries()
                 await watch.change()
-                settled = False
+                settled = self._kind == "passive"
             elif settled:
                 raise _ScanError(RadioState.FAILED, f"{adapter.name} does not scan, although BlueZ began a scan on it")
             else:
@@ -287,12 +283,12 @@ class BleDriver:
                 break
 
     def _on_advert(self, device: BLEDevice, advert: AdvertisementData) -> None:
-        """Deliver one signal of BlueZ as one sighting.
-
-        At once: on air as quiet as a shop's each advert is a wake-up of its own, and one more turn of the loop for
-        a batch of one costs more than all that is done here.
-        """
-        known: _Device = device.details.get(_KNOWN) or _meet(device)
+        """Take one signal of BlueZ as one sighting, to be delivered with all that came in the same wake-up."""
+        try:
+            known: Device = device.details[_KNOWN]
+            known.again = True
+        except KeyError:
+            known = self._meet(device)
         properties = advert.platform_data[1]
         manufacturer, services = properties.get("ManufacturerData"), properties.get("ServiceData")
         rssi: int | None = advert.rssi
@@ -300,52 +296,82 @@ class BleDriver:
             if manufacturer is known.manufacturer and services is known.services:
                 return  # no advert: BlueZ says that the device is no longer heard
             rssi = None
-        kind, identity, power = known.meaning(manufacturer, services)
-        self.counters["heard"] += 1
-        self._deliver(
-            [
-                tuple.__new__(  # a third of the time that the named tuple's own takes
-                    Sighting,
-                    (
-                        self._clock(),
-                        self.receiver,
-                        "ble",
-                        kind,
-                        rssi,
-                        identity,
-                        power,
-                        known.address,
-                        known.address_type,
-                        None,
-                        None,
-                        None,
-                        None,
-                    ),
-                )
-            ]
+        kind, identity, power = known.hear(manufacturer, services)
+        batch = self._batch
+        if not batch:
+            self._loop.call_soon(self._flush)
+        batch.append(
+            _make(
+                Sighting,
+                (
+                    self._clock(),
+                    self.receiver,
+                    "ble",
+                    kind,
+                    rssi,
+                    identity,
+                    power,
+                    known.address,
+                    known.address_type,
+                    None,
+                    None,
+                    None,
+                    None,
+                ),
+            )
         )
+        if len(batch) == MOST_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self.counters["heard"] += len(batch)
+            self._deliver(batch)
+
+    def _meet(self, device: BLEDevice) -> Device:
+        """Begin to keep what is needed of a device, in bleak's record of it: bleak forgets it when BlueZ does."""
+        address = bytes.fromhex(device.address.replace(":", ""))
+        random = device.details["props"].get("AddressType") != "public"
+        known = device.details[_KNOWN] = Device(address, address_type(address, random=random))
+        if len(self._seen) > MOST_DEVICES:
+            self._make_room()
+        return known
+
+    def _make_room(self) -> None:
+        """Forget whoever was met longest ago, but spare each that was heard since until all others had their turn.
+
+        BlueZ is to forget the device too: bleak passes over what it is told of one that it does not know, so only
+        as a new one is it heard again.
+        """
+        manager, seen = _manager(), self._seen
+        for _ in range(len(seen)):
+            path, (device, _) = next(iter(seen.items()))
+            properties = manager._properties.get(path, {}).get("org.bluez.Device1", {})
+            if not device.details[_KNOWN].again and not any(map(properties.get, _KEPT)):
+                manager._properties.pop(path, None)
+                manager._notify_device_removed(path)
+                self.counters["forgotten"] += 1
+                if self._watch is not None:
+                    self._watch.forget(path)
+                return
+            device.details[_KNOWN].again = False
+            seen[path] = seen.pop(path)
 
 
-def _choose(watch: BlueZWatch, wanted: str | None) -> Adapter:
-    """Return the adapter of that name or address, or the first that is on and can do Low Energy."""
+def _usable(watch: BlueZWatch, wanted: str | None) -> Adapter:
+    """Return the adapter to scan on, or raise why there is none."""
     if not watch.running:
         raise _AdapterError(RadioState.MISSING, "bluetoothd is not running")
-    able = [adapter for adapter in watch.adapters.values() if _suits(adapter, wanted)]
-    if not able:
+    adapter = choose(watch.adapters.values(), wanted)
+    if adapter is None:
         name = f"no Bluetooth adapter {wanted}" if wanted else "no Bluetooth adapter for Low Energy"
         raise _AdapterError(RadioState.MISSING, f"there is {name}")
-    adapter = min(able, key=lambda adapter: (not adapter.powered, adapter.name))
     if adapter.blocked:
         raise _AdapterError(RadioState.OFF, f"{adapter.name} is blocked; `rfkill unblock bluetooth` frees it")
     if not adapter.powered:
         raise _AdapterError(RadioState.OFF, f"{adapter.name} is switched off")
     return adapter
-
-
-def _suits(adapter: Adapter, wanted: str | None) -> bool:
-    if wanted is None:
-        return adapter.low_energy
-    return wanted == adapter.name or wanted.upper() == adapter.address
 
 
 def _lives(watch: BlueZWatch, adapter: Adapter) -> bool:
@@ -371,12 +397,9 @@ def _explain(error: Exception, adapter: str, kind: Scan) -> _ScanError:
     return _ScanError(state, reason.format(adapter))
 
 
-def _meet(device: BLEDevice) -> _Device:
-    """Begin to keep what is needed of a device, in bleak's own record of it: bleak forgets it when BlueZ does."""
-    address = bytes.fromhex(device.address.replace(":", ""))
-    random = device.details["props"].get("AddressType") != "public"
-    known = device.details[_KNOWN] = _Device(address, address_type(address, random=random))
-    return known
+def _manager() -> bleak_manager.BlueZManager:
+    """Return what bleak keeps for this loop; it has no name for it, nor a word when its connection to D-Bus ends."""
+    return bleak_manager._global_instances[asyncio.get_running_loop()]
 
 
 def _hang_up() -> None:
@@ -385,14 +408,29 @@ def _hang_up() -> None:
     Only so does BlueZ forget a discovery that was asked for and never answered: it would call each further one
     busy. The scans of other adapters go the same way, and their drivers see it and begin again.
     """
-    manager = bleak_manager._global_instances.get(asyncio.get_running_loop())
-    if manager is not None and manager._bus is not None:
-        manager._bus.disconnect()
+    with suppress(KeyError):
+        if bus := _manager()._bus:
+            bus.disconnect()
 
 
-def _connection() -> asyncio.Task[None]:
-    """Return bleak's task that ends when its connection to D-Bus does, of which it tells nobody."""
-    task = bleak_manager._global_instances[asyncio.get_running_loop()]._bus_watcher_task
-    if task is None:
+def _connection() -> tuple[Bus, asyncio.Task[None]]:
+    """Return bleak's connection to D-Bus, and its task that ends with that."""
+    manager = _manager()
+    if manager._bus is None or manager._bus_watcher_task is None:
         raise _ScanError(RadioState.MISSING, "the D-Bus system bus went away")
-    return task
+    return manager._bus, manager._bus_watcher_task
+
+
+def _read_in_gulps(bus: Bus) -> None:
+    """Let a connection wake us less often while the air is busy, and not keep us from all else while it floods.
+
+    By itself dbus-fast wakes us for each message, and reads on for as long as there is something to read. Neither it
+    nor asyncio has a word for doing otherwise; where another version of theirs hides what is needed, it stays so.
+    """
+    with suppress(AttributeError, KeyError, ValueError):  # KeyError: it rests, from an earlier scan on the connection
+        selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+        sock: Any = bus._sock
+        reader = selector.get_key(sock).data[0]._callback
+        if not isinstance(getattr(reader, "__self__", None), Gulps):
+            unmarshaller, take, fail, _ = reader.args
+            Gulps(sock, unmarshaller.unmarshall, take, fail)

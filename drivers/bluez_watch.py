@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from dbus_fast import AuthError, BusType, Message, MessageType, Variant
+from dbus_fast import AuthError, BusType, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from drivers.driver import RadioState
 from drivers.errors import RadioError
 
 ANSWER_S: Final = 5.0
+MOST_TO_FORGET: Final = 5000
+"""How many devices wait for bluetoothd to forget them; of more it is not asked."""
+
+_BUNCH: Final = 32
 
 _BUS: Final = "org.freedesktop.DBus"
 _SERVICE: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
 _MONITORS: Final = "org.bluez.AdvertisementMonitorManager1"
+_MONITOR: Final = "org.bluez.AdvertisementMonitor1"
 _PROPERTIES: Final = f"{_BUS}.Properties"
 _SYSTEMD: Final = "org.freedesktop.systemd1"
 _UNIT: Final = "bluetooth.service"
@@ -33,6 +39,9 @@ _RULES: Final = (
     f"type='signal',sender='{_SERVICE}',interface='{_BUS}.Properties',member='PropertiesChanged',arg0='{_ADAPTER}'",
     *(f"type='signal',sender='{_SERVICE}',interface='{_OBJECTS}',arg0path='{path}'" for path in _PATHS),
 )
+
+Bus = MessageBus
+"""A connection to D-Bus."""
 
 Properties = Mapping[str, Any]
 """Property values by name, each a dbus-fast Variant."""
@@ -67,6 +76,18 @@ class Adapter:
         )
 
 
+def choose(adapters: Iterable[Adapter], wanted: str | None) -> Adapter | None:
+    """Return the adapter of that name or address, or for None the first that is on and can do Low Energy."""
+    fitting = [adapter for adapter in adapters if _suits(adapter, wanted)]
+    return min(fitting, key=lambda adapter: (not adapter.powered, adapter.name), default=None)
+
+
+def _suits(adapter: Adapter, wanted: str | None) -> bool:
+    if wanted is None:
+        return adapter.low_energy
+    return wanted == adapter.name or wanted.upper() == adapter.address
+
+
 class BlueZWatch:
     """bluetoothd and its adapters as they are now, followed over a D-Bus connection of its own.
 
@@ -80,6 +101,9 @@ class BlueZWatch:
         self._stale = True
         self._changed = asyncio.Event()
         self._lives = count(1)
+        self.released = False  # a passive scan's monitor, since `monitored`
+        self._to_forget: deque[str] = deque()
+        self._forgetting: asyncio.Task[None] | None = None
 
     @property
     def running(self) -> bool:
@@ -136,9 +160,53 @@ class BlueZWatch:
         reply = await self._call(_SYSTEMD, path, manager, "RestartUnit", "ss", [_UNIT, "replace"])
         _demand(reply, "bluetoothd cannot be started anew")
 
+    def forget(self, device: str) -> None:
+        """Let bluetoothd forget a device soon (BlueZ's org.bluez.Adapter, RemoveDevice), if it was not slow so far."""
+        if len(self._to_forget) < MOST_TO_FORGET:
+            self._to_forget.append(device)
+            if self._forgetting is None:
+                self._forgetting = asyncio.create_task(self._forget(), name="bluez forgets")
+
+    async def _forget(self) -> None:
+        """Ask in bunches, with an answer to the last of each: dbus-fast takes a socket that is full for the end."""
+        with suppress(RadioError):
+            while self._to_forget and self._bus.connected:
+                *bunch, last = (self._to_forget.popleft() for _ in range(min(len(self._to_forget), _BUNCH)))
+                for device in bunch:
+                    sent = self._bus.send(self._removal(device, MessageFlag.NO_REPLY_EXPECTED))
+                    sent.add_done_callback(asyncio.Future.exception)  # the end of D-Bus is told elsewhere
+                await self._answer(self._removal(last, MessageFlag.NONE))
+        self._to_forget.clear()
+        self._forgetting = None
+
+    def _removal(self, device: str, flags: MessageFlag) -> Message:
+        path = device.rpartition("/")[0]
+        return Message(self._owner, path, _ADAPTER, "RemoveDevice", signature="o", body=[device], flags=flags)
+
+    @contextmanager
+    def monitored(self, bus: Bus) -> Iterator[None]:
+        """Follow a connection that has monitors for passive scans: see when bluetoothd gives one up.
+
+        Of several monitors on one connection each is taken for lost (BlueZ's org.bluez.AdvertisementMonitor, Release).
+        """
+
+        def on_call(message: Message) -> None:
+            if message.member == "Release" and message.interface == _MONITOR and message.sender == self._owner:
+                self.released = True
+                self._changed.set()
+
+        self.released = False
+        bus.add_message_handler(on_call)
+        try:
+            yield
+        finally:
+            bus.remove_message_handler(on_call)
+
     async def _close(self) -> None:
         self._bus.disconnect()
         await self._end
+        if self._forgetting is not None:
+            await self._forgetting
 
     async def _until_the_end(self) -> None:
         with suppress(Exception):
@@ -169,9 +237,10 @@ class BlueZWatch:
         self, service: str, path: str, interface: str, member: str, signature: str, arguments: list[Any]
     ) -> Message:
         """Return the answer to a call, be it an error; raises `RadioError` where there is none."""
-        message = Message(
-            destination=service, path=path, interface=interface, member=member, signature=signature, body=arguments
-        )
+        return await self._answer(Message(service, path, interface, member, signature=signature, body=arguments))
+
+    async def _answer(self, message: Message) -> Message:
+        """Return the answer to a message, be it an error; raises `RadioError` where there is none."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 reply = await self._bus.call(message) if self._bus.connected else None

@@ -12,6 +12,7 @@ from drivers.advertisement import decode_hci_event
 from drivers.dot11 import decode_frame, decode_radiotap_frame
 from drivers.link_layer import decode_link_layer, decode_nordic, decode_with_pseudo_header
 from drivers.packets import HCI_H4, h4_type, read_packets
+from drivers.prism import LENGTH as PRISM_LENGTH
 from drivers.prism import parse_prism
 from drivers.sighting import LATEST, Radio, Sighting, parse_sighting
 from drivers.source import Source
@@ -73,6 +74,7 @@ def _read_capture(source: Source, path: Path, name: Name, counters: Counter[str]
         reading = _LINKS.get(packet.link)
         if reading is None:
             foreign = packet.link
+            counters["other"] += 1
             continue
         known = True
         radio, decode = reading
@@ -136,7 +138,7 @@ def _decode_prism(t: float, receiver: str, data: bytes, counters: Counter[str]) 
     reception = parse_prism(data)
     if reception is None:
         return decode_frame(t, receiver, data, None, None, counters)
-    return decode_frame(t, receiver, data[reception.length :], reception.rssi, reception.frequency, counters)
+    return decode_frame(t, receiver, data[PRISM_LENGTH:], *reception, counters)
 
 
 def _decode_hci_with_direction(t: float, receiver: str, data: bytes, counters: Counter[str]) -> Iterable[Sighting]:

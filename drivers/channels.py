@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+DWELL_S: Final = 0.25
+"""How long to listen on one: a phone that looks for networks asks on each in turn, and in all for seconds."""
+
 
 def channel_of(frequency: int) -> int | None:
     """Return the channel whose centre is at `frequency` MHz, if one is."""

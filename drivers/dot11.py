@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,7 @@ _PADDING = bytes(_header.size - _ADDRESS_END)
 _BAD_FCS = 0x40
 _LOCAL = 0x02
 _ABSENT = b""
+_NEVER = sys.maxsize
 _MOST_PLANS = 256
 _MOST_GIVEN = 8
 _ANY_NETWORK: Final = b"\xff" * 6
@@ -42,7 +44,7 @@ def decode_radiotap_frame(
     if plan is None or (plan.given and not plan.holds(frame)):
         plan = _learn(frame)
     if plan is None or len(frame) < plan.least:
-        counters["malformed" if plan is None else _cause(frame[plan.start : plan.start + 1])] += 1
+        counters["malformed" if plan is None else plan.cause(frame)] += 1
         return None
     whole = len(frame) >= plan.whole
     flags, frequency, rssi, control, to, address, bssid, sequence = plan.read(frame if whole else frame + _PADDING)
@@ -117,7 +119,7 @@ class _Plan(NamedTuple):
 
     given: tuple[radiotap.Given, ...]
     start: int  # of the 802.11 frame
-    least: int
+    least: int  # bytes of a frame that can be a sighting
     whole: int
     read: Callable[[bytes], tuple[Any, ...]]
 
@@ -126,6 +128,11 @@ class _Plan(NamedTuple):
             if frame[start:stop] != value:
                 return False
         return True
+
+    def cause(self, frame: bytes) -> str:
+        """Tell why a frame of fewer than `least` bytes is no sighting."""
+        empty = self.least == _NEVER and len(frame) >= self.start
+        return "other" if empty else _cause(frame[self.start : self.start + 1])
 
 
 _plans: dict[bytes, _Plan] = {}  # by the first eight bytes of the header
@@ -136,7 +143,8 @@ def _learn(frame: bytes) -> _Plan | None:
     if layout is None:
         return None
     start = layout.length
-    plan = _Plan(layout.given, start, start + _ADDRESS_END, start + _header.size, _compile(layout))
+    least = start + _ADDRESS_END if layout.offset(radiotap.NO_PSDU) is None else _NEVER
+    plan = _Plan(layout.given, start, least, start + _header.size, _compile(layout))
     if len(layout.given) <= _MOST_GIVEN:
         if len(_plans) >= _MOST_PLANS:
             _plans.clear()

@@ -28,14 +28,18 @@ class Rung(StrEnum):
 
     RESCAN = "rescan"  # end the scan and begin another
     POWER_CYCLE = "power-cycle"  # switch the adapter off and on
-    RESTART = "restart"  # let the service behind the radio be started anew
+    RESTART = "restart"  # let what stands behind the radio be made anew: a service, an interface
 
 
 Deliver = Callable[[list[Sighting]], None]
 """Takes a batch of sightings. Called on the event loop, never raises, keeps nothing of the list."""
 
 Report = Callable[[RadioState, str], None]
-"""Takes a state and a reason in plain words (empty for `HEARING`). Repeats are allowed."""
+"""Takes a state and a reason in plain words. Repeats are allowed.
+
+`HEARING` has none where all is well. One beside it says what is less than was asked for, such as channels that are
+not listened to: it is told, and makes nothing degraded.
+"""
 
 Clock = Callable[[], float]
 """Gives the wall clock as seconds since the epoch."""

@@ -75,8 +75,23 @@ class HostapdDriver:
         self._stations: dict[bytes, Station] = {}  # by address
         self._changes = 0
         self._state = ON_AIR
+        self._line: _Line | None = None
+        self._are_keys_old = False
         self._deliver: Deliver
         self._report: Report
+
+    def is_here(self, address: bytes) -> bool:
+        """Tell whether a device is on the network."""
+        return address in self._stations
+
+    def reload_keys(self) -> None:
+        """Let hostapd read its file of keys anew, as soon as it can be reached.
+
+        It parts from whoever joined with a key that is in it no more (hostapd 2.10, hostapd/ctrl_iface.c).
+        """
+        self._are_keys_old = True
+        if self._line:
+            self._line.wake()
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hear until cancelled; a hostapd that stopped, restarted or fell silent is attached to anew."""
@@ -85,10 +100,12 @@ class HostapdDriver:
         while True:
             try:
                 with closing(_Line(self._control, self._pace.answer_s, self._take, self.counters)) as line:
+                    self._line = line
                     await self._follow(line)
             except RadioError as trouble:
                 report(trouble.state, trouble.reason)
             finally:
+                self._line = None
                 self._stations.clear()
             await asyncio.sleep(self._pace.retry_s)
 
@@ -98,6 +115,8 @@ class HostapdDriver:
         self._state = await self._ask_state(line)
         list_at, refresh_at = now(), now() + self._pace.refresh_s
         while True:
+            if self._are_keys_old:
+                await self._renew_keys(line)
             if now() >= list_at and await self._catch_up(line):
                 list_at = now() + self._pace.list_s
             await line.ask(b"PING", parse_pong)
@@ -106,6 +125,15 @@ class HostapdDriver:
                 self._send(self._stations.values())
                 refresh_at = now() + self._pace.refresh_s
             await line.rest(min(self._pace.ping_s, self._pace.refresh_s))
+
+    async def _renew_keys(self, line: _Line) -> None:
+        self._are_keys_old = False
+        try:
+            is_done = await line.ask(b"RELOAD_WPA_PSK", parse_consent)
+        except RadioError:
+            self._are_keys_old = True
+            raise
+        self.counters["keys reloaded" if is_done else "keys refused"] += 1
 
     async def _ask_state(self, line: _Line) -> str:
         try:
@@ -222,6 +250,7 @@ class _Line:
         self._socket = _open(control)
         self._question: _Question | None = None
         self._lost: asyncio.Future[RadioError] = asyncio.get_running_loop().create_future()
+        self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     async def ask(self, command: bytes, parse: Callable[[bytes], T | None]) -> T:
@@ -241,11 +270,18 @@ class _Line:
         return answer.result()
 
     async def rest(self, seconds: float) -> None:
-        """Wait, unless the connection is lost before; see then that the socket is still the one that was opened."""
-        await asyncio.wait((self._lost,), timeout=seconds)
+        """Wait, unless woken or the connection is lost; see then that the socket is still the one that was opened."""
+        await asyncio.wait((self._lost, self._woken), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         self._raise_if_lost()
+        if self._woken.done():
+            self._woken = asyncio.get_running_loop().create_future()
         if _life(self._control) not in (self._life, None):
             raise RadioError(RadioState.MISSING, f"hostapd has begun anew at {self._control}")
+
+    def wake(self) -> None:
+        """End the rest, or the next one at once."""
+        if not self._woken.done():
+            self._woken.set_result(None)
 
     def close(self) -> None:
         """Take leave, so that hostapd sends no more."""

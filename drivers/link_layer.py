@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 from struct import Struct
-from typing import Final
+from typing import Final, Literal
 
 from drivers.advertisement import Report, address_type, decode_report
 from drivers.sighting import Sighting
@@ -18,7 +18,8 @@ _HAS_ADDRESS, _POINTS_ON = 0x01, 0x10  # of an extended header (2.3.4)
 _CRC_START: Final = 0xAAAAAA  # 0x555555 and the polynomial with their bits in the order of the air (3.1.1)
 _CRC_POLYNOMIAL: Final = 0xDA6000
 _SIGNAL_VALID, _CRC_CHECKED, _CRC_VALID = 0x0002, 0x0400, 0x0800
-_CODED = 0x20
+_PHY, _CODED = 0xC000, 0x8000
+_NORDIC_PHY, _NORDIC_CODED = 0x70, 0x20
 
 _pseudo_header = Struct("<xb6xH")  # link type 256: channel, signal, noise, offences, access address, flags
 _nordic = Struct("<8xBxB6x")  # link type 272: board, sizes, version, counter, id, size; flags, channel, RSSI, times
@@ -37,7 +38,8 @@ def decode_with_pseudo_header(t: float, receiver: str, packet: bytes, counters: 
     signal, flags = _pseudo_header.unpack_from(packet)
     valid = bool(flags & _CRC_VALID) if flags & _CRC_CHECKED else None
     rssi = signal if flags & _SIGNAL_VALID else None
-    return _decode(t, receiver, packet[_pseudo_header.size :], rssi, valid, counters)
+    packet = packet[_pseudo_header.size :]
+    return _decode(t, receiver, _uncoded(packet) if flags & _PHY == _CODED else packet, rssi, valid, counters)
 
 
 def decode_nordic(t: float, receiver: str, packet: bytes, counters: Counter[str]) -> Sighting | None:
@@ -46,10 +48,15 @@ def decode_nordic(t: float, receiver: str, packet: bytes, counters: Counter[str]
         counters["malformed"] += 1
         return None
     flags, loss = _nordic.unpack_from(packet)
-    if flags & 0x70 == _CODED:
-        counters["other"] += 1
-        return None
-    return _decode(t, receiver, packet[_nordic.size :], -loss if loss < 128 else None, bool(flags & 1), counters)
+    rssi = -loss if loss < 128 else None
+    packet = packet[_nordic.size :]
+    coded = flags & _NORDIC_PHY == _NORDIC_CODED
+    return _decode(t, receiver, _uncoded(packet) if coded else packet, rssi, bool(flags & 1), counters)
+
+
+def _uncoded(packet: bytes) -> bytes:
+    """Take out the coding indicator that follows the access address on the coded PHY (Vol 6 Part B, 2.2)."""
+    return packet[:4] + packet[5:]
 
 
 def _decode(
@@ -67,31 +74,38 @@ def _decode(
         counters["bad-crc"] += 1
         return None
     report = _report(packet[4], packet[6:end], rssi)
-    if report is None:
-        counters["other"] += 1
+    if isinstance(report, str):
+        counters[report] += 1
         return None
     return decode_report(t, receiver, report, counters)
 
 
-def _report(header: int, payload: bytes, rssi: int | None) -> Report | None:
-    """Return what an advertising PDU reports; None when it is a request, or only points to another PDU."""
+_Cause = Literal["malformed", "other"]
+
+
+def _report(header: int, payload: bytes, rssi: int | None) -> Report | _Cause:
+    """Return what an advertising PDU reports; one that is a request, or only points to another PDU, is `other`."""
     what, random = header & 0x0F, bool(header & _RANDOM)
     if what == _EXTENDED:
         return _extended_report(payload, random=random, rssi=rssi)
-    if what not in _LEGACY or len(payload) < 6:
-        return None
+    if what not in _LEGACY:
+        return "other"
+    if len(payload) < 6:
+        return "malformed"
     address = payload[5::-1]
     data = b"" if what == _DIRECTED else payload[6:]
     return Report(data, address, address_type(address, random=random), rssi, what == _SCAN_RESPONSE)
 
 
-def _extended_report(payload: bytes, *, random: bool, rssi: int | None) -> Report | None:
+def _extended_report(payload: bytes, *, random: bool, rssi: int | None) -> Report | _Cause:
     size = payload[0] & 0x3F if payload else 0
     header, data = payload[1 : 1 + size], payload[1 + size :]
     flags = header[0] if header else 0
+    if not payload or len(header) < size or (flags & _HAS_ADDRESS and size < 7):
+        return "malformed"
     if flags & _POINTS_ON and not data:
-        return None
-    if not flags & _HAS_ADDRESS or len(header) < 7:
+        return "other"
+    if not flags & _HAS_ADDRESS:
         return Report(data, None, None, rssi, scan_response=False)
     address = header[6:0:-1]
     return Report(data, address, address_type(address, random=random), rssi, scan_response=False)

@@ -1,23 +1,19 @@
-"""Network interfaces as the kernel keeps them whatever they are: their link type, up and down, and who has a route."""
+"""Network interfaces whatever they are: their link type, up and down, and which of them others depend on."""
 
 from __future__ import annotations
 
 import fcntl
 import socket
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection
 from struct import pack, unpack_from
-from typing import Final
+from typing import Final, NamedTuple
 
 RADIOTAP: Final = 803  # ARPHRD_IEEE80211_RADIOTAP of linux/if_arp.h
-ROUTES: Final = Path("/proc/self/net")
 
 UP: Final = 0x01  # IFF_UP of linux/if.h
 CONNECTED: Final = 0x40  # IFF_RUNNING: associated, or serving a network
 
 _GET_FLAGS, _SET_FLAGS, _GET_HARDWARE = 0x8913, 0x8914, 0x8927  # linux/sockios.h
-_IPV4_ZERO, _IPV6_ZERO = "0" * 8, "0" * 32
-_REJECT: Final = 0x0200  # RTF_REJECT of linux/ipv6_route.h
 
 
 def link_type(interface: str) -> int:
@@ -48,30 +44,23 @@ def _word(answer: bytes) -> int:
     return word
 
 
-def routed(folder: Path = ROUTES) -> frozenset[str]:
-    """Return the interfaces that carry a default route of IPv4 or IPv6 (proc(5), /proc/net/route)."""
-    return frozenset((*_routed_by_ipv4(folder / "route"), *_routed_by_ipv6(folder / "ipv6_route")))
+class Link(NamedTuple):
+    """A network interface by its number; `master` is the bridge or bond it is part of, `parent` whose frames it takes.
+
+    A VLAN has the interface below it for a parent.
+    """
+
+    number: int
+    name: str
+    master: int | None = None
+    parent: int | None = None
 
 
-def _routed_by_ipv4(file: Path) -> Iterator[str]:
-    for fields in _table(file, 8):
-        if fields[1] == fields[7] == _IPV4_ZERO:
-            yield fields[0]
-
-
-def _routed_by_ipv6(file: Path) -> Iterator[str]:
-    for fields in _table(file, 10):
-        if fields[0] == _IPV6_ZERO and fields[1] == "00" and not int(fields[8], 16) & _REJECT:
-            yield fields[9]
-
-
-def _table(file: Path, columns: int) -> Iterator[list[str]]:
-    """Yield the lines of a table that the kernel writes; one that is not there is empty."""
-    try:
-        lines = file.read_text(encoding="ascii", errors="replace").splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        fields = line.split()
-        if len(fields) >= columns:
-            yield fields
+def carriers(links: Collection[Link], routed: Collection[int]) -> frozenset[str]:
+    """Return the names of the interfaces by which those in `routed` reach others, themselves among them."""
+    found, before = set(routed), 0
+    while len(found) > before:
+        before = len(found)
+        found |= {link.number for link in links if link.master in found}
+        found |= {link.parent for link in links if link.number in found and link.parent}
+    return frozenset(link.name for link in links if link.number in found)

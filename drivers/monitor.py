@@ -7,10 +7,10 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-from drivers import links
+from drivers import links, netlink
 from drivers.driver import RadioState
 from drivers.errors import RadioError
-from drivers.nl80211 import ACCESS_POINT, MONITOR, Interface, Nl80211
+from drivers.netlink import ACCESS_POINT, MONITOR, Interface, Nl80211
 
 
 def is_monitor(interface: str) -> bool:
@@ -18,9 +18,14 @@ def is_monitor(interface: str) -> bool:
     return links.link_type(interface) == links.RADIOTAP
 
 
-def refuse_own_network(interfaces: Iterable[str], wanted: str) -> None:
+async def own_network() -> frozenset[str]:
+    """Return the names of the interfaces by which this machine reaches others. Raises OSError."""
+    return links.carriers(await netlink.list_links(), await netlink.list_default_routes())
+
+
+async def refuse_own_network(interfaces: Iterable[str], wanted: str) -> None:
     """Raise RadioError where one of the interfaces is the way by which this machine reaches others."""
-    for name in links.routed().intersection(interfaces):
+    for name in (await own_network()).intersection(interfaces):
         way = wanted if name == wanted else f"{wanted} shares its radio with {name}, which"
         raise RadioError(RadioState.FAILED, f"{way} carries this machine's own network: take another adapter")
 
@@ -35,24 +40,43 @@ async def own_monitor(nl80211: Nl80211 | None, wanted: str) -> AsyncIterator[str
     if nl80211 is None:
         raise RadioError(RadioState.FAILED, f"{_astray(wanted)}, and the kernel's nl80211 cannot be reached")
     base = await _find(nl80211, wanted)
-    beside = [each for each in await nl80211.interfaces() if each.phy == base.phy]
-    refuse_own_network((each.name for each in beside), wanted)
+    beside = [each.name for each in await nl80211.interfaces() if each.phy == base.phy]
+    await refuse_own_network(beside, wanted)
     name = f"hush-{base.phy}"
-    for left in beside:
-        if left.name == name and left.kind == MONITOR:
-            await nl80211.remove(left.number)
-    async with _silent(base):
-        await _add(nl80211, base, name)
+    with _claimed(name, wanted):
+        await _remove(nl80211, name)
+        async with _silent(base):
+            try:
+                await _add(nl80211, base, name)
+                links.set_up(name)
+                yield name
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:
+                    raise
+                raise RadioError(RadioState.OFF, f"the radio of {wanted} went down") from None
+            finally:
+                with suppress(OSError):  # with the adapter its interfaces go
+                    await _remove(nl80211, name)
+
+
+def switch_off(interface: str) -> None:
+    """Set an interface down; where no other of its radio is up, the radio rests. Raises RadioError or OSError."""
+    with _saying_which_right(interface):
+        links.set_down(interface)
+
+
+@contextmanager
+def _claimed(name: str, wanted: str) -> Iterator[None]:
+    """Hold a name that one receiver at a time can hold, of whatever process; the kernel takes it back from the dead."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
         try:
-            links.set_up(name)
-            yield name
+            claim.bind(f"\0hushbell/{name}")
         except OSError as error:
-            if error.errno != errno.ENETDOWN:
+            if error.errno != errno.EADDRINUSE:
                 raise
-            raise RadioError(RadioState.OFF, f"the radio of {wanted} went down") from None
-        finally:
-            with suppress(OSError):  # with the adapter its interfaces go
-                await nl80211.remove(socket.if_nametoindex(name))
+            reason = f"the radio of {wanted} is another receiver's already: take another adapter"
+            raise RadioError(RadioState.BUSY, reason) from None
+        yield
 
 
 async def _find(nl80211: Nl80211, wanted: str) -> Interface:
@@ -75,13 +99,18 @@ async def _silent(base: Interface) -> AsyncIterator[None]:
     if not flags & links.UP:
         yield
         return
-    with _saying_which_right(base.name):
-        links.set_down(base.name)
+    switch_off(base.name)
     try:
         yield
     finally:
         with suppress(OSError):
             links.set_up(base.name)
+
+
+async def _remove(nl80211: Nl80211, name: str) -> None:
+    for each in await nl80211.interfaces():
+        if each.name == name and each.kind == MONITOR:
+            await nl80211.remove(each.number)
 
 
 async def _add(nl80211: Nl80211, base: Interface, name: str) -> None:

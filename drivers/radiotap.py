@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-FLAGS, CHANNEL, SIGNAL, XCHANNEL = 1, 3, 5, 18
+FLAGS, CHANNEL, SIGNAL, XCHANNEL, NO_PSDU = 1, 3, 5, 18, 26
 
 _TLVS, _RADIOTAP, _VENDOR, _MORE = 28, 1 << 29, 1 << 30, 1 << 31
 _MOST_WORDS = 64  # real headers have one for each antenna

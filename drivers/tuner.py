@@ -9,9 +9,6 @@ from typing import Final, NoReturn
 
 from drivers.channels import frequency_of
 
-DWELL_S: Final = 0.25
-"""A phone that looks for networks asks on one channel after the other, and in all for seconds."""
-
 SETTLED_S: Final = 10.0
 """Until the channel is set again where there is but one: somebody else may have changed it."""
 

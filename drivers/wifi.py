@@ -16,13 +16,14 @@ from typing import Final
 
 from scapy.arch.linux import L2ListenSocket
 
+from drivers import links
+from drivers.channels import DWELL_S
 from drivers.dot11 import decode_radiotap_frame
-from drivers.driver import Clock, Deliver, RadioState, Report
+from drivers.driver import Clock, Deliver, RadioState, Report, Rung
 from drivers.errors import RadioError
-from drivers.links import RADIOTAP
-from drivers.monitor import is_monitor, own_monitor, refuse_own_network
-from drivers.nl80211 import Connect, Nl80211, connect
-from drivers.tuner import DWELL_S, Tuner
+from drivers.monitor import is_monitor, own_monitor, refuse_own_network, switch_off
+from drivers.netlink import Connect, Nl80211, connect
+from drivers.tuner import Tuner
 
 RETRY_S: Final = 1.0
 NO_NL80211: Final = "the kernel's nl80211 cannot be reached, so the channel stays as it is"
@@ -32,8 +33,11 @@ MOST_FRAMES: Final = 64
 # scapy warns that it cannot dissect what it is not asked to dissect.
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 
+log = logging.getLogger(__name__)
+
 _EVERY_PROTOCOL: Final = 0x0003  # ETH_P_ALL
 _SO_ATTACH_FILTER: Final = 26
+_SO_RCVBUFFORCE: Final = 33
 _SOL_PACKET: Final = 263
 _PACKET_STATISTICS: Final = 6
 _BUFFER_BYTES: Final = 1 << 20
@@ -82,6 +86,8 @@ class WifiDriver:
     bear the time at which they were taken from the kernel. `dropped` counts those that the kernel had no room for.
     """
 
+    rungs = tuple(Rung)
+
     def __init__(
         self,
         receiver: str,
@@ -99,6 +105,9 @@ class WifiDriver:
         self._air = air or Air()
         self._retry_s = retry_s
         self._connect = connect
+        self._asked: Rung | None = None
+        self._over: asyncio.Future[None] | None = None  # ends the capture
+        self._is_dark = False  # an interface that we set down has not come up again
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Hear until cancelled; an interface that went away, down or astray is taken anew when it can be.
@@ -112,18 +121,60 @@ class WifiDriver:
             except (OSError, ValueError, RadioError) as error:
                 trouble = _explain(error, self._interface)
                 report(trouble.state, trouble.reason)
-            await asyncio.sleep(self._retry_s)
+                if rung := self._begin():
+                    self._refuse(rung, trouble.reason)
+                await asyncio.sleep(self._retry_s)
+
+    def recover(self, rung: Rung) -> None:
+        """Ask for a rung; `run` ends the capture, does it, and captures again."""
+        self._asked = rung
+        if self._over and not self._over.done():
+            self._over.set_result(None)
 
     async def _listen(self, deliver: Deliver, report: Report) -> None:
-        """Deliver frames until that fails, and raise why."""
-        refuse_own_network((self._interface,), self._interface)
+        """Deliver frames until that fails, and raise why, or until an interface of our own is to be made anew."""
+        ready, channels = is_monitor(self._interface), self._air.channels
+        if ready:
+            await refuse_own_network((self._interface,), self._interface)
         async with AsyncExitStack() as stack:
-            ready, channels = is_monitor(self._interface), self._air.channels
             nl80211 = await self._reach(stack) if channels or not ready else None
             name = self._interface if ready else await stack.enter_async_context(own_monitor(nl80211, self._interface))
-            capture = stack.enter_context(closing(_open(name)))
-            report(RadioState.HEARING, NO_NL80211 if channels and nl80211 is None else "")
-            await self._hear(capture, deliver, self._tuner(nl80211, name, report))
+            while True:
+                self._climb(name, remade=not ready)
+                with closing(_open(name)) as capture:
+                    report(RadioState.HEARING, NO_NL80211 if channels and nl80211 is None else "")
+                    await self._hear(capture, deliver, self._tuner(nl80211, name, report))
+                if self._asked is Rung.RESTART and not ready:
+                    return
+
+    def _begin(self) -> Rung | None:
+        """Return what was asked for, and count it."""
+        rung, self._asked = self._asked, None
+        if rung:
+            self.counters[str(rung)] += 1
+        return rung
+
+    def _climb(self, name: str, *, remade: bool) -> None:
+        """Do what was asked for before capturing again; what was `remade` at the start needs nothing more."""
+        match self._begin():
+            case Rung.POWER_CYCLE:
+                self._switch_off(name)
+            case Rung.RESTART if not remade:
+                self._refuse(Rung.RESTART, f"{name} was in monitor mode before us, so it is not ours to make anew")
+        if self._is_dark:
+            links.set_up(name)
+            self._is_dark = False
+
+    def _switch_off(self, name: str) -> None:
+        try:
+            switch_off(name)
+            self._is_dark = True
+        except (OSError, RadioError) as error:
+            self._refuse(Rung.POWER_CYCLE, _explain(error, name).reason)
+
+    def _refuse(self, rung: Rung, reason: str) -> None:
+        self.counters[f"{rung}-refused"] += 1
+        log.warning("receiver %s: %s", self.receiver, reason)
 
     async def _reach(self, stack: AsyncExitStack) -> Nl80211 | None:
         try:
@@ -138,24 +189,25 @@ class WifiDriver:
         return Tuner(tune, self._air.channels, self._air.dwell_s, partial(report, RadioState.HEARING))
 
     async def _hear(self, capture: L2ListenSocket, deliver: Deliver, tuner: Tuner | None) -> None:
-        """Deliver frames until the socket or the tuner fails, and raise its error."""
+        """Deliver frames until a rung is asked for, or the socket or the tuner fails, and raise its error."""
         loop = asyncio.get_running_loop()
-        failed: asyncio.Future[None] = loop.create_future()
+        self._over = over = loop.create_future()
         tuning: set[asyncio.Future[None]] = set()
         if tuner:
             tuning.add(asyncio.create_task(tuner.run(), name=f"tuner {self.receiver}"))
-        loop.add_reader(capture.fileno(), self._take, capture, deliver, failed)
+        loop.add_reader(capture.fileno(), self._take, capture, deliver, over)
         try:
-            ended, _ = await asyncio.wait({failed, *tuning}, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait({over, *tuning}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_reader(capture.fileno())
             self._count_drops(capture.ins)
             for task in tuning:
                 task.cancel()
             await asyncio.gather(*tuning, return_exceptions=True)
-        raise next(error for end in ended if (error := end.exception()))
+        if errors := [error for end in ended if (error := end.exception())]:
+            raise errors[0]
 
-    def _take(self, capture: L2ListenSocket, deliver: Deliver, failed: asyncio.Future[None]) -> None:
+    def _take(self, capture: L2ListenSocket, deliver: Deliver, over: asyncio.Future[None]) -> None:
         """Take what the kernel has, at most `MOST_FRAMES`."""
         now, own = self._clock(), self._air.bssids
         sightings = []
@@ -169,8 +221,8 @@ class WifiDriver:
         except BlockingIOError:
             pass
         except OSError as error:
-            if not failed.done():
-                failed.set_exception(error)
+            if not over.done():
+                over.set_exception(error)
         if sightings:
             self.counters["heard"] += len(sightings)
             deliver(sightings)
@@ -200,15 +252,25 @@ def _open(interface: str) -> L2ListenSocket:
 
 def _bind(sock: socket.socket, interface: str) -> None:
     link = sock.getsockname()[3]
-    if link != RADIOTAP:
-        raise RadioError(RadioState.FAILED, f"{interface} is not in monitor mode (link type {link}, not {RADIOTAP})")
+    if link != links.RADIOTAP:
+        raise RadioError(
+            RadioState.FAILED, f"{interface} is not in monitor mode (link type {link}, not {links.RADIOTAP})"
+        )
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    _make_room(sock)
     _attach_filter(sock)
     sock.bind((interface, _EVERY_PROTOCOL))
     down = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if down:
         raise OSError(down, "")
+
+
+def _make_room(sock: socket.socket) -> None:
+    """Let the kernel keep some 2,000 frames for us, where we may beyond net.core.rmem_max (socket(7))."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
 
 
 def _attach_filter(sock: socket.socket) -> None:

@@ -12,10 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from bleak.backends.device import BLEDevice
 from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, VirtualSystemd, forget_bleak
 from virtual_gateway import VirtualGateway, listening
 
 from drivers.ble import BleDriver, Patience, Scan
+from drivers.devices import Device
 from drivers.driver import RadioState, Recoverable, Rung
 from drivers.sighting import Sighting
 
@@ -46,6 +48,10 @@ def open_files() -> int:
 
 def driver(adapter: str | None = None, scan: Scan = "active") -> BleDriver:
     return BleDriver("door", adapter, lambda: 1763791200.25, IMPATIENT, scan=scan)
+
+
+def stranger(number: int) -> str:
+    return f"C0:11:22:33:{number >> 8:02X}:{number & 255:02X}"
 
 
 def play(scene: Coroutine[None, None, None]) -> None:
@@ -465,6 +471,34 @@ def test_a_passive_scan_comes_back_after_bluetoothd_restarted_and_the_adapter_wa
     play(scene())
 
 
+def test_a_passive_scan_that_bluez_gives_up_is_told_and_begun_again(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing_passively(bus) as (bluez, gateway):
+            for number in range(3):
+                bluez.activated.clear()
+                bluez.release()
+                await gateway.reported(RadioState.FAILED, "gave up the passive scan on hci0")
+                await bluez.activated.wait()
+                await gateway.reported(RadioState.HEARING)
+                bluez.advertise(stranger(number), -60, manufacturer=IBEACON)
+                await gateway.heard(number + 1)
+
+    play(scene())
+
+
+def test_a_passive_scan_that_bluez_never_takes_up_is_never_called_hearing(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter(experimental=True)
+            bluez.fail("RegisterMonitor", *[Fault(scans=False)] * 2)
+            async with listening(driver(scan="passive")) as gateway:
+                await gateway.until(lambda: RadioState.HEARING in gateway.states)
+                assert gateway.states == [RadioState.STARTING, RadioState.FAILED, RadioState.HEARING]
+                await heard_again(bluez, gateway)
+
+    play(scene())
+
+
 def test_without_bluez_experiments_a_passive_scan_says_what_to_write_where(bus: PrivateBus) -> None:
     async def scene() -> None:
         async with VirtualBlueZ(bus.address) as bluez:
@@ -472,6 +506,91 @@ def test_without_bluez_experiments_a_passive_scan_says_what_to_write_where(bus: 
             async with listening(driver(scan="passive")) as gateway:
                 await gateway.reported(RadioState.FAILED, "Experimental = true")
             assert "StartDiscovery" not in bluez.calls, "who asked for silence on the air gets no other scan"
+
+    play(scene())
+
+
+# Many messages, many devices
+
+
+def test_while_the_air_is_busy_adverts_are_taken_in_gulps(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (bluez, gateway):
+            for number in range(200):
+                bluez.advertise(CARD, -40 - number % 50, manufacturer=IBEACON)
+                await asyncio.sleep(0.001)
+            found = [sighting.rssi for sighting in await gateway.heard(200)]
+            assert found == [-40 - number % 50 for number in range(200)]
+            assert len(gateway.batches) < 100
+
+    play(scene())
+
+
+@asynccontextmanager
+async def hearing_few(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[VirtualBlueZ, BleDriver, VirtualGateway]]:
+    """Give a driver that keeps ten devices at most, once it hears."""
+    monkeypatch.setattr("drivers.ble.MOST_DEVICES", 10)
+    async with VirtualBlueZ(bus.address) as bluez:
+        bluez.add_adapter()
+        door = driver()
+        async with listening(door) as gateway:
+            await gateway.reported(RadioState.HEARING)
+            yield bluez, door, gateway
+
+
+def test_who_was_met_longest_ago_is_forgotten_and_heard_again_as_somebody_new(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with hearing_few(bus, monkeypatch) as (bluez, door, gateway):
+            for number in range(30):
+                bluez.advertise(stranger(number), -60)
+            await gateway.heard(30)
+            await bluez.called("RemoveDevice", 20)
+            assert [number for number in range(30) if bluez.knows(stranger(number))] == list(range(20, 30))
+            assert door.counters == Counter(heard=30, forgotten=20)
+            bluez.advertise(stranger(0), -44)
+            assert (await gateway.heard(31))[-1].rssi == -44
+
+    play(scene())
+
+
+def test_whoever_goes_on_advertising_and_whoever_is_paired_is_kept(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with hearing_few(bus, monkeypatch) as (bluez, _, gateway):
+            bluez.advertise("00:11:22:33:44:55", -60, paired=True)
+            for number in range(100):
+                bluez.advertise(stranger(number), -60)
+                if number % 5 == 0:
+                    bluez.advertise(CARD, -50 - number % 8, manufacturer=IBEACON)
+            found = await gateway.heard(121)
+            assert [sighting.rssi for sighting in found if sighting.identity] == [
+                -50 - number % 8 for number in range(0, 100, 5)
+            ]
+            await bluez.called("RemoveDevice", 92)
+            assert bluez.knows(CARD)
+            assert bluez.knows("00:11:22:33:44:55")
+
+    play(scene())
+
+
+def test_a_bluetoothd_that_refuses_to_forget_costs_no_memory_here(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with hearing_few(bus, monkeypatch) as (bluez, door, gateway):
+            bluez.fail("RemoveDevice", *[Fault("org.bluez.Error.Failed")] * 90)
+            for number in range(100):
+                bluez.advertise(stranger(number), -60)
+            await gateway.heard(100)
+            await bluez.called("RemoveDevice", 90)
+            assert door.counters["forgotten"] == 90
+            gc.collect()
+            assert sum(isinstance(each, BLEDevice | Device) for each in gc.get_objects()) <= 2 * 11
 
     play(scene())
 

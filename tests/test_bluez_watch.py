@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 from dbus_fast import Message, MessageType, Variant
@@ -157,6 +158,62 @@ def test_what_others_send_is_not_believed(bus: PrivateBus) -> None:
                 bluez.add_adapter("hci1")
                 await seen(watch, "hci1")
                 assert watch.adapters["hci0"].powered
+
+    play(scene())
+
+
+def test_only_bluetoothd_can_give_up_a_passive_scan(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with (
+            VirtualBlueZ(bus.address) as bluez,
+            BlueZWatch() as watch,
+            client(bus) as scanner,
+            client(bus) as stranger,
+        ):
+            release = partial(Message, scanner.unique_name, "/monitor", "org.bluez.AdvertisementMonitor1", "Release")
+            told: list[bool] = []
+            with watch.monitored(scanner):
+                for somebody in (stranger, bluez._bus):
+                    await somebody.call(release())
+                    told.append(watch.released)
+            with watch.monitored(scanner):
+                told.append(watch.released)
+            await bluez._bus.call(release())
+            told.append(watch.released)
+            assert told == [False, True, False, False], "a stranger's, bluetoothd's, the scan after that, no scan"
+
+    play(scene())
+
+
+def test_it_lets_bluetoothd_forget_devices_by_the_bunch_and_only_so_many_at_a_time(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bluez_watch, "MOST_TO_FORGET", 100)
+
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez, BlueZWatch() as watch:
+            bluez.add_adapter()
+            await seen(watch, "hci0")
+            for number in range(150):
+                watch.forget(f"/org/bluez/hci0/dev_C0_00_00_00_00_{number:02X}")
+            await bluez.called("RemoveDevice", 100)
+            await bluez.settled()
+            assert bluez.calls.count("RemoveDevice") == 100
+            watch.forget("/org/bluez/hci0/dev_C0_00_00_00_00_00")
+            await bluez.called("RemoveDevice", 101)
+
+    play(scene())
+
+
+def test_it_does_not_wait_for_what_bluetoothd_never_forgets(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez:
+            bluez.add_adapter()
+            bluez.fail("RemoveDevice", HANG)
+            async with BlueZWatch() as watch:
+                await seen(watch, "hci0")
+                watch.forget("/org/bluez/hci0/dev_C0_00_00_00_00_00")
+                await bluez.called("RemoveDevice")
 
     play(scene())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,15 +13,21 @@ from pathlib import Path
 
 import pytest
 from test_core import CARD, DOOR, START, a_core, a_member
+from virtual_bluez import PrivateBus, VirtualBlueZ, forget_bleak
 from virtual_captures import PROBE, Vendor, radiotap, signal
+from virtual_gateway import listening
+from virtual_wifi import VirtualMonitor, why_not
 
-from drivers import dot11
+from drivers import dot11, wifi
+from drivers.ble import BleDriver
 from drivers.dot11 import decode_radiotap_frame
+from drivers.driver import RadioState
 from drivers.frames import ibeacon_report, probe_request
+from drivers.gulps import MOST_MESSAGES
 from drivers.sighting import Kind, Radio, Sighting
 from drivers.simulator import MOST_FRAMES, Antenna, SimulatorDriver
 from gateway.conductor import Conductor
-from gateway.crowd import MOST_DEVICES
+from gateway.crowd.evidence import MOST_DEVICES
 from gateway.enrolment import MOST_TAGS, Enrolment
 from gateway.events import Outcome
 
@@ -104,7 +112,7 @@ def test_a_flood_of_unknown_cards_leaves_nothing_but_counts() -> None:
                 enrolment.hear(sighting)
 
     assert kept_of(play) < MOST_TAGS * 512
-    assert core.counts()["beacon or public address"] == cards
+    assert core.counts()["beacon or fixed station"] == cards
     assert not core.visits
 
 
@@ -117,6 +125,46 @@ def test_a_member_in_a_flood_is_heard_as_ever() -> None:
         expected.merge(quiet.hear([ours]))
     assert [event.type for event in said.events] == [event.type for event in expected.events]
     assert any(event.type == "hushbell.alert.raised" for event in said.events)
+
+
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")
+@pytest.mark.usefixtures("_traced")
+def test_a_flood_of_addresses_through_bleak_takes_bounded_memory_and_leaves_the_loop_its_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most, devices = 500, 3_000
+    monkeypatch.setattr("drivers.ble.MOST_DEVICES", most)
+    with PrivateBus() as bus:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        kept, turns, counters = asyncio.run(_play_through_bleak(bus, devices))
+    assert counters == Counter(heard=devices, forgotten=devices - most)
+    assert max(kept[1:]) - kept[0] < MB // 10, "no more after 3,000 devices than after 1,000"
+    assert max(after - before for before, after in pairwise(turns)) <= MOST_MESSAGES
+
+
+async def _play_through_bleak(bus: PrivateBus, devices: int) -> tuple[list[int], list[int], Counter[str]]:
+    """Return what was held after each 1,000 devices, how many were heard by each turn of another task, and counts."""
+    turns, kept, forgotten = [0], [], 0
+    async with VirtualBlueZ(bus.address) as bluez:
+        bluez.add_adapter()
+        driver = BleDriver("door", None, lambda: START)
+        async with listening(driver) as gateway:
+            await gateway.reported(RadioState.HEARING)
+            for number in range(devices):
+                bluez.advertise(
+                    f"C0:00:00:00:{number >> 8:02X}:{number & 255:02X}", -60, manufacturer={0x75: bytes(20)}
+                )
+                if number % 1000 == 999:
+                    while driver.counters["heard"] <= number:
+                        await asyncio.sleep(0)
+                        turns.append(driver.counters["heard"])
+                    await bluez.called("RemoveDevice", driver.counters["forgotten"] - forgotten)
+                    forgotten = driver.counters["forgotten"]
+                    bluez.calls.clear()
+                    gateway.sightings.clear()
+                    kept.append(tracemalloc.get_traced_memory()[0])
+        await forget_bleak()
+    return kept, turns, driver.counters
 
 
 @pytest.mark.usefixtures("_traced")
@@ -138,6 +186,63 @@ def test_a_flood_on_the_antenna_leaves_the_loop_its_turns_and_every_frame_is_tak
     assert sum(sizes) == frames
     assert max(sizes) <= MOST_FRAMES
     assert max(after - before for before, after in pairwise(turns)) <= 1
+
+
+FLOOD = """
+import os, sys, time
+tap, frames, a_second = map(int, sys.argv[1:4])
+frame, begun = bytearray.fromhex(sys.argv[4]), time.monotonic()
+for number in range(frames):
+    frame[27:31] = number.to_bytes(4, "big")
+    os.write(tap, frame)
+    if number % 700 == 0:
+        time.sleep(max(0.0, begun + number / a_second - time.monotonic()))
+"""
+"""A program that lets frames arrive on a TAP device, each from another address."""
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+@pytest.mark.usefixtures("_traced")
+def test_a_flood_on_the_air_leaves_the_loop_its_turns_memory_flat_and_every_frame_counted() -> None:
+    frames = 2 * PROBES_A_SECOND
+    sizes, turns, counters, kept = asyncio.run(_play_on_air(frames))
+    assert sum(sizes) == counters["heard"] > 0
+    assert counters == {"heard": counters["heard"], "dropped": frames - counters["heard"]}
+    assert max(sizes) <= wifi.MOST_FRAMES
+    assert max(after - before for before, after in pairwise(turns)) <= 1
+    assert kept < MB
+
+
+async def _play_on_air(frames: int) -> tuple[list[int], list[int], Counter[str], int]:
+    """Return the sizes of all batches, how many had come by each turn of another task, and what memory was kept."""
+    sizes: list[int] = []
+    turns: list[int] = []
+    hears = asyncio.Event()
+    with VirtualMonitor() as air:
+        driver = wifi.WifiDriver("air", air.name, lambda: START)
+        counters = driver.counters
+
+        async def take_turns() -> None:
+            while counters.total() < frames:
+                if turns[-1:] != [len(sizes)]:
+                    turns.append(len(sizes))
+                await asyncio.sleep(0)
+
+        def report(state: RadioState, _reason: str) -> None:
+            if state is RadioState.HEARING:
+                hears.set()
+
+        hearing = asyncio.create_task(driver.run(lambda sightings: sizes.append(len(sightings)), report))
+        await asyncio.wait_for(hears.wait(), 10)
+        before = tracemalloc.get_traced_memory()[0]
+        pace = (str(air.fileno()), str(frames), str(PROBES_A_SECOND), probe_request(bytes(6), -60).hex())
+        flood = await asyncio.create_subprocess_exec(sys.executable, "-c", FLOOD, *pace, pass_fds=[air.fileno()])
+        await asyncio.wait_for(take_turns(), 60)
+        assert await flood.wait() == 0
+        kept = tracemalloc.get_traced_memory()[0] - before
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+    return sizes, turns, counters, kept
 
 
 async def _play_on_antenna(path: Path) -> tuple[list[int], list[int], int]:

@@ -21,12 +21,15 @@ from virtual_captures import (
     event,
     ibeacon,
     legacy_report,
+    link_layer,
     management,
+    nordic,
     pcap,
     pcapng,
     prism,
     radiotap,
     signal,
+    with_pseudo_header,
 )
 
 from drivers.captures import CaptureError, read_capture, read_sightings_of
@@ -35,6 +38,7 @@ from drivers.sighting import Pseudonyms, Radio, Sighting, as_json_line, parse_si
 T = 1_763_791_200_123_456_000
 TAPPED = radiotap([[channel(2437), signal(-77)]]) + PROBE
 HEARD = event(legacy_report(ibeacon()))
+SENT = link_layer(2, STATION[::-1] + ibeacon())
 PROBED = Sighting(T / 10**9, "wifi-1", "wifi", "probe-request", -77, b"", None, STATION, "local", 2437, 1204)
 CARRIED = Sighting(T / 10**9, "ble-1", "ble", "ibeacon", -61, CARD, -59, STATION, "random")
 
@@ -69,19 +73,53 @@ LINKS = {
     127: (TAPPED, PROBED),
     187: (HEARD, CARRIED),
     201: (b"\x00\x00\x00\x01" + HEARD, CARRIED),
+    251: (SENT, CARRIED._replace(rssi=None)),
     254: (b"\x00\x00\x00\x03" + HEARD[1:], CARRIED),
+    256: (with_pseudo_header(SENT, 0x0C03), CARRIED),
+    272: (nordic(SENT), CARRIED),
 }
 
 
+FORMS: dict[str, Callable[[bytes, int], bytes]] = {
+    "pcap": lambda packet, link: pcap([Stamped(T, packet)], link),
+    "pcap of the other order, in nanoseconds": lambda packet, link: pcap(
+        [Stamped(T, packet)], link, ">", nanoseconds=True
+    ),
+    "pcapng": lambda packet, link: pcapng([Stamped(T, packet)], [Interface(link)]),
+    "pcapng of the other order, second section": lambda packet, link: (
+        pcapng([], [Interface(1)]) + pcapng([Stamped(T, packet, 1)], [Interface(1), Interface(link, 9, -3600)], ">")
+    ),
+}
+
+
+@pytest.mark.parametrize("pack_up", [bytes, gzip.compress])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("link", LINKS)
-def test_every_link_type_gives_its_sighting(tmp_path: Path, link: int) -> None:
+def test_every_link_type_gives_its_sighting_in_every_form(
+    tmp_path: Path, link: int, form: str, pack_up: Callable[[bytes], bytes]
+) -> None:
     packet, sighting = LINKS[link]
-    assert read(written(tmp_path, pcap([Stamped(T, packet)], link))) == ([sighting], Counter(), [])
+    assert read(written(tmp_path, pack_up(FORMS[form](packet, link)))) == ([sighting], Counter(), [])
+
+
+@pytest.mark.parametrize("pack_up", [bytes, gzip.compress])
+@pytest.mark.parametrize(("datalink", "packet"), [(1001, HEARD[1:]), (1002, HEARD), (2001, HEARD[1:])])
+def test_every_kind_of_btsnoop_gives_its_sighting(
+    tmp_path: Path, datalink: int, packet: bytes, pack_up: Callable[[bytes], bytes]
+) -> None:
+    capture = btsnoop([Stamped(T, packet)], datalink)
+    assert read(written(tmp_path, pack_up(capture))) == ([CARRIED], Counter(), [])
 
 
 def test_a_frame_of_the_prism_type_without_its_header_is_bare(tmp_path: Path) -> None:
     sightings, _, _ = read(written(tmp_path, pcap([Stamped(T, PROBE)], 119)))
     assert sightings == [PROBED._replace(rssi=None, frequency=None)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_cut_prism_header_is_no_frame(tmp_path: Path, order: str) -> None:
+    packets = [Stamped(T, prism(6, -77, order=order)[:size]) for size in (8, 40, 143, 144)]
+    assert read(written(tmp_path, pcap(packets, 119))) == ([], Counter(malformed=4), [])
 
 
 def test_a_packet_of_the_monitor_that_is_no_event_is_counted(tmp_path: Path) -> None:
@@ -99,7 +137,7 @@ def test_pcapng_of_both_radios_names_a_receiver_for_each(tmp_path: Path, pack_up
         asked.append(radio)
         return receiver(radio)
 
-    assert read(written(tmp_path, pack_up(capture)), name) == ([PROBED, CARRIED, PROBED], Counter(), [])
+    assert read(written(tmp_path, pack_up(capture)), name) == ([PROBED, CARRIED, PROBED], Counter(other=1), [])
     assert asked == ["wifi", "ble"]
 
 

@@ -110,6 +110,9 @@ OTHERS = {
     "a beacon": (radiotap([[signal(-50)]]) + management(8), "other"),
     "QoS data": (radiotap([[signal(-50)]]) + b"\x88" + PROBE[1:], "other"),
     "a later version": (radiotap([[signal(-50)]]) + b"\x41" + PROBE[1:], "other"),
+    "nothing behind its header, by right": (radiotap([[signal(-50), Field(26, 1, b"\0")]]), "other"),
+    "something behind it all the same": (radiotap([[signal(-50), Field(26, 1, b"\0")]]) + PROBE, "other"),
+    "a header that is cut, and says so": (radiotap([[signal(-50), Field(26, 1, b"\0")]])[:-1], "malformed"),
     "an acknowledgement": (radiotap([[signal(-50)]]) + b"\xd4\x00\x00\x00" + STATION, "other"),
     "a header alone": (radiotap([[signal(-50)]]), "malformed"),
     "a cut address": (radiotap([[signal(-50)]]) + PROBE[:15], "malformed"),
@@ -221,16 +224,18 @@ def test_a_bare_frame_takes_what_is_known_of_its_reception() -> None:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (prism(7, -57), (144, -57, 2442)),
-        (prism(44, -200, code=0x41), (144, None, 5220)),
-        (prism(0, 57), (144, None, None)),
+        (prism(7, -57), (-57, 2442)),
+        (prism(7, -57, order=">"), (-57, 2442)),
+        (prism(44, -200, code=0x41), (None, 5220)),
+        (prism(0, 57), (None, None)),
+        (prism(7, -57)[:60], (None, 2442)),
     ],
 )
-def test_a_prism_header_gives_channel_and_negative_signal(header: bytes, expected: tuple[int, int, int]) -> None:
-    assert parse_prism(header + PROBE) == expected
+def test_a_prism_header_gives_channel_and_negative_signal(header: bytes, expected: tuple[int, int]) -> None:
+    assert parse_prism(header) == expected
 
 
-@pytest.mark.parametrize("header", [b"", prism(7, -57)[:143], b"\x45" + prism(7, -57)[1:], bytes(200)])
+@pytest.mark.parametrize("header", [b"", prism(7, -57)[:7], b"\x45" + prism(7, -57)[1:], bytes(200)])
 def test_what_is_no_prism_header_is_none(header: bytes) -> None:
     assert parse_prism(header) is None
 

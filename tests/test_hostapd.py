@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_gateway import VirtualGateway, listening
+from virtual_gateway import VirtualGateway, listening, play
 from virtual_hostapd import VirtualHostapd, find_hostapd, running_hostapd
 
 from drivers import hostapd
@@ -31,32 +29,9 @@ QUICK = Pace(refresh_s=60.0, ping_s=0.02, list_s=60.0, answer_s=0.3, retry_s=0.0
 """Follows faults at once, and neither repeats itself nor asks for the list again."""
 
 
-@pytest.fixture(autouse=True)
-def no_file_is_left_open() -> Iterator[None]:
-    before = open_files()
-    yield
-    gc.collect()
-    assert open_files() == before
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.fixture
 def control(tmp_path: Path) -> Path:
     return tmp_path / "wlan0"
-
-
-def play(scene: Coroutine[None, None, None]) -> None:
-    """Play a scene within bounds; it may leave no task behind."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await scene
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(bounded())
 
 
 def driver(control: Path, **pace: float) -> HostapdDriver:

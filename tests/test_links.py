@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from virtual_wifi import ETHERNET, RADIOTAP, VirtualMonitor, why_not
 
 from drivers import links
+from drivers.links import Link
 
-HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-ZERO = "0" * 32
+LO, ETH, AIR, BRIDGE, VLAN = (
+    Link(1, "lo"),
+    Link(2, "eth0"),
+    Link(3, "wlan1", master=4),
+    Link(4, "br0"),
+    Link(5, "br0.5", parent=4),
+)
+ALL = (LO, ETH, AIR, BRIDGE, VLAN)
 
-
-def ipv4(name: str, destination: str, mask: str) -> str:
-    return f"{name}\t{destination}\t0101A8C0\t0003\t0\t0\t600\t{mask}\t0\t0\t0\n"
-
-
-def ipv6(name: str, destination: str = ZERO, prefix: str = "00", flags: str = "00000003") -> str:
-    return f"{destination} {prefix} {ZERO} 00 {ZERO} 00000400 00000001 00000000 {flags} {name:>8}\n"
-
-
-CASES = [
-    ("", "", set()),
-    (HEAD, "", set()),
-    (HEAD + ipv4("wlan0", "00000000", "00000000"), "", {"wlan0"}),
-    (HEAD + ipv4("wlan0", "0001A8C0", "00FFFFFF"), "", set()),
-    (HEAD + ipv4("tun0", "00000000", "00000080"), "", set()),
-    ("", ipv6("eth0"), {"eth0"}),
-    ("", ipv6("lo", flags="00200200"), set()),
-    ("", ipv6("eth0", prefix="40"), set()),
-    (HEAD + ipv4("wlan0", "00000000", "00000000"), ipv6("eth0"), {"wlan0", "eth0"}),
-    ("garbage\n\n", "a b c\n", set()),
+CASES: list[tuple[set[int], set[str]]] = [
+    (set(), set()),
+    ({2}, {"eth0"}),
+    ({2, 3}, {"eth0", "wlan1"}),
+    ({4}, {"br0", "wlan1"}),
+    ({5}, {"br0.5", "br0", "wlan1"}),
+    ({99}, set()),
 ]
 
 
-@pytest.mark.parametrize(("four", "six", "expected"), CASES)
-def test_the_way_out_is_found(tmp_path: Path, four: str, six: str, expected: set[str]) -> None:
-    (tmp_path / "route").write_text(four)
-    (tmp_path / "ipv6_route").write_text(six)
-    assert links.routed(tmp_path) == expected
+@pytest.mark.parametrize(("routed", "expected"), CASES)
+def test_what_carries_a_route_is_found_down_to_the_wire(routed: set[int], expected: set[str]) -> None:
+    assert links.carriers(ALL, routed) == expected
 
 
-def test_without_tables_nobody_carries_a_route(tmp_path: Path) -> None:
-    assert links.routed(tmp_path) == frozenset()
-
-
-def test_the_tables_of_this_kernel_can_be_read() -> None:
-    assert all(0 < len(name) < 16 for name in links.routed())
+def test_two_ends_that_name_each_other_are_no_trap() -> None:
+    assert links.carriers((Link(7, "a", parent=8), Link(8, "b", parent=7)), {8}) == {"a", "b"}
 
 
 @pytest.mark.skipif(bool(why_not()), reason=why_not())

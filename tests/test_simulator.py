@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 from collections import Counter
-from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_gateway import VirtualGateway, listening
+from virtual_gateway import VirtualGateway, listening, play
 
 from drivers import frames, simulator
 from drivers.driver import RadioState
@@ -26,35 +24,12 @@ SHOP = bytes.fromhex("0211223344aa")
 IDENTITY = bytes.fromhex("6e9d1c5a2b3f4e709a110c5d7e3f2b18000e0817")
 
 
-@pytest.fixture(autouse=True)
-def no_file_is_left_open() -> Iterator[None]:
-    before = open_files()
-    yield
-    gc.collect()
-    assert open_files() == before
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def driver(path: Path) -> SimulatorDriver:
     return SimulatorDriver("door", path, lambda: 1763791200.75, retry_s=0.02)
 
 
 def prefixed(start: bytes) -> st.SearchStrategy[bytes]:
     return st.binary(max_size=80).map(lambda rest: start + rest)
-
-
-def play(scene: Coroutine[None, None, None]) -> None:
-    """Play a scene within bounds; it may leave no task behind."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await scene
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(bounded())
 
 
 async def heard_again(antenna: Antenna, gateway: VirtualGateway) -> None:

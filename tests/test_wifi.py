@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import gc
 import logging
 import os
 import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Coroutine, Iterator
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 import pytest
-from virtual_gateway import VirtualGateway, listening
+from pyroute2 import AsyncIPRoute
+from virtual_gateway import VirtualGateway, listening, play
+from virtual_network import run_apart
+from virtual_network import why_not as why_not_apart
 from virtual_nl80211 import VirtualNl80211
 from virtual_wifi import ETHERNET, VirtualMonitor, why_not
 
 from drivers import frames, links, wifi
-from drivers.driver import RadioState
-from drivers.nl80211 import ACCESS_POINT, MONITOR
+from drivers.driver import RadioState, Recoverable, Rung
+from drivers.monitor import own_network
+from drivers.netlink import ACCESS_POINT, MONITOR
 from drivers.sighting import Sighting
 from drivers.wifi import Air, WifiDriver
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+WHY_NOT_APART = why_not_apart()
+APART = pytest.mark.skipif(bool(WHY_NOT_APART), reason=WHY_NOT_APART)
 
 PHONE = bytes.fromhex("5e3a11223344")
 STATION = bytes.fromhex("3c5a11223344")
@@ -34,34 +37,11 @@ SHOP = bytes.fromhex("0211223344aa")
 CANARY = b"canary-ssid"
 
 
-@pytest.fixture(autouse=True)
-def no_file_is_left_open() -> Iterator[None]:
-    before = open_files()
-    yield
-    gc.collect()
-    assert open_files() == before
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def driver(interface: str, kernel: VirtualNl80211 | None = None, air: Air | None = None) -> WifiDriver:
     clock, retry_s = lambda: 1763791200.5, 0.02
     if kernel is None:
         return WifiDriver("air", interface, clock, air, retry_s=retry_s)
     return WifiDriver("air", interface, clock, air, retry_s=retry_s, connect=kernel.connect)
-
-
-def play(scene: Coroutine[None, None, None]) -> None:
-    """Play a scene within bounds; it may leave no task behind."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await scene
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(bounded())
 
 
 def captured(subtype: int, body: bytes = b"", *, kind: int = 0) -> bytes:
@@ -360,27 +340,180 @@ def test_an_interface_that_is_in_use_is_left_alone_until_it_is_free() -> None:
     play(scene())
 
 
-def give_route(folder: Path, interface: str) -> None:
-    (folder / "route").write_text(f"Iface\n{interface} 00000000 0101A8C0 0003 0 0 600 00000000 0 0 0\n")
+async def give_route(name: str, how: str) -> None:
+    """Let the way to all others lead through an interface, one way or the other."""
+    family = socket.AF_INET6 if "IPv6" in how else socket.AF_INET
+    async with AsyncIPRoute() as system:
+        number = socket.if_nametoindex(name)
+        if "bridge" in how:
+            await system.link("add", ifname="br0", kind="bridge")
+            bridge = socket.if_nametoindex("br0")
+            await system.link("set", index=number, master=bridge)
+            await system.link("set", index=bridge, state="up")
+            number = bridge
+        table = 77 if "another table" in how else 254
+        route = {"multipath": [{"oif": number}]} if "several" in how else {"oif": number}
+        await system.route("add", family=family, dst="default", table=table, **route)
 
 
-def test_the_interface_of_the_default_route_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links.routed, "__defaults__", (tmp_path,))
+WAYS = ["IPv4", "IPv6", "IPv4 in another table", "IPv6 in another table", "IPv4 over a bridge", "IPv4 on several ways"]
+
+
+@APART
+@pytest.mark.parametrize("of_twin", [False, True])
+@pytest.mark.parametrize("how", WAYS)
+def test_the_interface_of_the_default_route_is_refused(how: str, of_twin: bool) -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            route = kernel.plug(phy=kernel.phy_of(air.name)) if of_twin else air
+            route.connect(connected=True)
+            route.up()
+            await give_route(route.name, how)
+            async with listening(driver(air.name, kernel, HOPPING)) as gateway:
+                await gateway.reported(RadioState.FAILED, "carries this machine's own network")
+                assert route.name in await own_network()
+                assert set(kernel.asked) <= {"connect", "GET_INTERFACE"}
+                route.down()
+                if "bridge" in how:
+                    links.set_down("br0")
+                await heard_by_its_own(kernel, gateway)
+
+    play(scene(), run_apart)
+
+
+def test_of_two_receivers_on_one_radio_one_hears_and_the_other_waits_for_it_and_says_so() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            twin = kernel.plug(phy=kernel.phy_of(air.name))
+            async with AsyncExitStack() as first_runs, AsyncExitStack() as second_runs:
+                first = await first_runs.enter_async_context(listening(driver(air.name, kernel)))
+                monitor = await heard_by_its_own(kernel, first)
+                second = await second_runs.enter_async_context(listening(driver(twin.name, kernel)))
+                await second.reported(RadioState.BUSY, f"the radio of {twin.name} is another receiver's already")
+                monitor.receive(frames.probe_request(PHONE, -60))
+                await first.heard(2)
+                assert (kernel.monitors(), second.sightings) == ([monitor], [])
+                await first_runs.aclose()
+                await heard_by_its_own(kernel, second)
+
+    play(scene())
+
+
+def test_a_run_that_ends_while_its_interface_is_made_leaves_none_behind() -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            air = kernel.plug()
+            async with listening(driver(air.name, kernel)):
+                await kernel.until(lambda: kernel.asked[-1:] == ["NEW_INTERFACE"])
+            assert kernel.monitors() == []
+
+    play(scene())
+
+
+RUNGS = list(Rung)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_each_rung_is_done_on_an_interface_of_its_own(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_down: list[str] = []
+    really = links.set_down
+
+    def note(name: str) -> None:
+        set_down.append(name)
+        really(name)
+
+    monkeypatch.setattr(links, "set_down", note)
 
     async def scene() -> None:
         with VirtualNl80211() as kernel:
-            air, twin = kernel.plug(), kernel.plug()
-            beside = kernel.plug(phy=kernel.phy_of(twin.name))
-            air.up()
-            for interface, route in ((air, air), (twin, beside)):
-                kernel.tuned.clear()
-                give_route(tmp_path, route.name)
-                async with listening(driver(interface.name, kernel, HOPPING)) as gateway:
-                    await gateway.reported(RadioState.FAILED, "carries this machine's own network")
-                    assert kernel.monitors() == []
-                    assert kernel.tuned == []
-                    give_route(tmp_path, "eth0")
-                    await heard_by_its_own(kernel, gateway)
+            air = kernel.plug()
+            receiver = driver(air.name, kernel, HOPPING)
+            assert isinstance(receiver, Recoverable)
+            async with listening(receiver) as gateway:
+                monitor = await heard_by_its_own(kernel, gateway)
+                for _ in range(2):
+                    set_down.clear()
+                    kernel.tuned.clear()
+                    receiver.recover(rung)
+                    again = await heard_by_its_own(kernel, gateway)
+                    assert kernel.tuned[0] == (monitor.name, 2412), "it begins with the first channel again"
+                    assert (again is monitor) is (rung is not Rung.RESTART)
+                    assert set_down == [monitor.name] * (rung is Rung.POWER_CYCLE)
+                    monitor = again
+                assert receiver.counters == {"heard": 3, str(rung): 2}
+            assert gateway.states == []
+
+    play(scene())
+
+
+def test_an_interface_that_is_not_its_own_is_not_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        with VirtualMonitor() as air:
+            receiver = driver(air.name)
+            async with listening(receiver) as gateway:
+                await heard_again(air, gateway)
+                for rung in RUNGS:
+                    receiver.recover(rung)
+                    await heard_again(air, gateway)
+                done = {"rescan": 1, "power-cycle": 1, "restart": 1, "restart-refused": 1}
+                assert receiver.counters == {"heard": 4, **done}
+                assert f"receiver air: {air.name} was in monitor mode before us" in caplog.text
+
+    play(scene())
+
+
+def test_without_the_right_to_set_it_down_it_is_heard_on(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_interface: str) -> None:
+        raise PermissionError(errno.EPERM, "")
+
+    async def scene() -> None:
+        with VirtualMonitor() as air, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(links, "set_down", refuse)
+            receiver = driver(air.name)
+            async with listening(receiver) as gateway:
+                await heard_again(air, gateway)
+                receiver.recover(Rung.POWER_CYCLE)
+                await heard_again(air, gateway)
+                assert receiver.counters == {"heard": 2, "power-cycle": 1, "power-cycle-refused": 1}
+                assert "CAP_NET_ADMIN" in caplog.text
+
+    play(scene())
+
+
+def test_an_interface_that_was_set_down_comes_up_again_as_soon_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocked(_interface: str) -> None:
+        raise OSError(errno.ERFKILL, "")
+
+    async def scene() -> None:
+        with VirtualMonitor() as air:
+            receiver = driver(air.name)
+            async with listening(receiver) as gateway:
+                await heard_again(air, gateway)
+                with monkeypatch.context() as patch:
+                    patch.setattr(links, "set_up", blocked)
+                    receiver.recover(Rung.POWER_CYCLE)
+                    await gateway.reported(RadioState.OFF, "rfkill unblock")
+                await heard_again(air, gateway)
+                assert receiver.counters == {"heard": 2, "power-cycle": 1}
+
+    play(scene())
+
+
+def test_a_rung_for_a_radio_that_is_not_there_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        with VirtualNl80211() as kernel:
+            name = kernel.plug().name
+            kernel.faults["NEW_INTERFACE"] = errno.EIO
+            receiver = driver(name, kernel)
+            async with listening(receiver) as gateway:
+                await gateway.reported(RadioState.FAILED, "EIO")
+                receiver.recover(Rung.RESTART)
+                await gateway.until(lambda: receiver.counters["restart-refused"] == 1)
+                kernel.faults.clear()
+                await heard_by_its_own(kernel, gateway)
+                assert receiver.counters == {"heard": 1, "restart": 1, "restart-refused": 1}
 
     play(scene())
 
@@ -420,12 +553,12 @@ def test_its_own_interface_that_goes_down_or_away_is_made_anew() -> None:
 
 
 REFUSALS = [
-    ("add_monitor", errno.EPERM, RadioState.DENIED, "CAP_NET_ADMIN"),
-    ("add_monitor", errno.EOPNOTSUPP, RadioState.FAILED, "cannot do monitor mode"),
-    ("add_monitor", errno.EBUSY, RadioState.BUSY, "in use for something else"),
-    ("add_monitor", errno.ERFKILL, RadioState.OFF, "rfkill unblock"),
-    ("add_monitor", errno.EIO, RadioState.FAILED, "EIO"),
-    ("interfaces", errno.ENOBUFS, RadioState.FAILED, "ENOBUFS"),
+    ("NEW_INTERFACE", errno.EPERM, RadioState.DENIED, "CAP_NET_ADMIN"),
+    ("NEW_INTERFACE", errno.EOPNOTSUPP, RadioState.FAILED, "cannot do monitor mode"),
+    ("NEW_INTERFACE", errno.EBUSY, RadioState.BUSY, "in use for something else"),
+    ("NEW_INTERFACE", errno.ERFKILL, RadioState.OFF, "rfkill unblock"),
+    ("NEW_INTERFACE", errno.EIO, RadioState.FAILED, "EIO"),
+    ("GET_INTERFACE", errno.ENOBUFS, RadioState.FAILED, "ENOBUFS"),
     (
         "connect",
         errno.ENOENT,
@@ -505,7 +638,7 @@ def test_a_radio_that_vanishes_while_it_is_tuned_is_taken_anew() -> None:
             air = kernel.plug()
             async with listening(driver(air.name, kernel, HOPPING)) as gateway:
                 await heard_by_its_own(kernel, gateway)
-                kernel.faults["tune"] = errno.EIO
+                kernel.faults["SET_CHANNEL"] = errno.EIO
                 await gateway.reported(RadioState.FAILED, "EIO")
                 kernel.faults.clear()
                 await heard_by_its_own(kernel, gateway)

@@ -6,7 +6,8 @@ with the client's connection; without power there is NotReady; a known device is
 RSSI is signalled when it moved by 8 dB, or always while a discovery filter is set; data that did not change is
 signalled when DuplicateData is asked for; when the last session ends, RSSI is taken back. A passive scan
 (src/adv_monitor.c) is a client's object with patterns: it counts from when that object appears after it was
-registered, and hears only what a pattern matches. A frozen adapter says that all is well and hears nothing.
+registered, and hears only what a pattern matches; it ends when bluetoothd releases it. A frozen adapter says that all
+is well and hears nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from bleak.backends.bluezdbus import manager as bleak_manager
-from dbus_fast import Message, MessageType, NameFlag, Variant
+from dbus_fast import Message, MessageFlag, MessageType, NameFlag, Variant
 from dbus_fast.aio import MessageBus
 
 ADAPTER = "org.bluez.Adapter1"
@@ -132,6 +133,7 @@ class _Radio:
     filters: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
     monitors: dict[tuple[str, str], list[Pattern] | None] = field(default_factory=dict)  # by client and path
+    doomed: set[tuple[str, str]] = field(default_factory=set)  # monitors that are released instead of activated
     frozen_until: Thaw | None = None
 
     def begin(self, client: str) -> None:
@@ -252,6 +254,11 @@ class VirtualBlueZ:
             self._end(_path(name))
         self._change(_path(name), ADAPTER, changes)
 
+    def block(self, name: str = "hci0") -> None:
+        """Block an adapter as rfkill does; switched on it is free again."""
+        self.power(name, on=False)
+        self._change(_path(name), ADAPTER, {"PowerState": Variant("s", "off-blocked")})
+
     def freeze(self, name: str = "hci0", *, until: Thaw) -> None:
         """Let an adapter hear nothing and say nothing of that."""
         self._radios[_path(name)].frozen_until = until
@@ -260,6 +267,17 @@ class VirtualBlueZ:
         """Let some other client scan on an adapter."""
         self._radios[_path(name)].sessions.add("another")
         self._change(_path(name), ADAPTER, {"Discovering": Variant("b", True)})
+
+    def leave_to_us(self, name: str = "hci0") -> None:
+        """Let the other client scan no more."""
+        self._leave(_path(name), "another")
+
+    def release(self, name: str = "hci0") -> None:
+        """Give up each passive scan on an adapter."""
+        radio = self._radios[_path(name)]
+        for client, path in radio.monitors:
+            self._release(client, path)
+        radio.monitors.clear()
 
     def stop_scanning(self, name: str = "hci0") -> None:
         """Let the adapter end its scan although nobody asked for that."""
@@ -274,6 +292,7 @@ class VirtualBlueZ:
         services: Mapping[str, bytes] | None = None,
         name: str | None = None,
         random: bool = True,
+        paired: bool = False,
         adapter: str = "hci0",
     ) -> None:
         """Let an advert arrive at the antenna."""
@@ -289,6 +308,7 @@ class VirtualBlueZ:
         path = f"{_path(adapter)}/dev_{address.replace(':', '_')}"
         if path not in self._objects:
             fixed = _new_device(address, random=random, name=name, adapter=_path(adapter))
+            fixed["Paired"] = Variant("b", paired)
             self._add(path, DEVICE, {**fixed, "RSSI": Variant("n", rssi), **heard})
             return
         known = self._objects[path][DEVICE]
@@ -299,6 +319,10 @@ class VirtualBlueZ:
             changes["RSSI"] = Variant("n", rssi)
         if changes:
             self._change(path, DEVICE, changes)
+
+    def knows(self, address: str, adapter: str = "hci0") -> bool:
+        """Tell whether it keeps a device."""
+        return f"{_path(adapter)}/dev_{address.replace(':', '_')}" in self._objects
 
     # What bluetoothd does.
 
@@ -352,7 +376,7 @@ class VirtualBlueZ:
         faults = self._faults.get(str(message.member))
         fault = faults.popleft() if faults else Fault()
         answer = Message.new_error(message, fault.error, "at fault") if fault.error else self._answer(message, fault)
-        return answer if fault.answered else True
+        return answer if fault.answered and not message.flags & MessageFlag.NO_REPLY_EXPECTED else True
 
     def _client_left(self, client: str) -> None:
         for path, radio in self._radios.items():
@@ -363,10 +387,17 @@ class VirtualBlueZ:
     def _activate(self, client: str, path: str, interfaces: dict[str, dict[str, Variant]]) -> None:
         """Take a monitor's patterns when the object that was registered appears."""
         for radio in self._radios.values():
-            if (client, path) in radio.monitors and MONITOR in interfaces:
+            if (client, path) in radio.doomed:
+                radio.doomed.discard((client, path))
+                del radio.monitors[client, path]
+                self._release(client, path)
+            elif (client, path) in radio.monitors and MONITOR in interfaces:
                 patterns = interfaces[MONITOR]["Patterns"].value
                 radio.monitors[client, path] = [(at, kind, bytes(content)) for at, kind, content in patterns]
                 self.activated.set()
+
+    def _release(self, client: str, path: str) -> None:
+        self._bus.send(Message(client, path, MONITOR, "Release", flags=MessageFlag.NO_REPLY_EXPECTED))
 
     def _leave(self, path: str, client: str) -> None:
         sessions = self._radios[path].sessions
@@ -380,15 +411,21 @@ class VirtualBlueZ:
         radio = self._radios.get(str(message.path))
         if radio is None:
             return Message.new_error(message, UNKNOWN_OBJECT, "no such object")
+        return self._obey(message, radio, fault)
+
+    def _obey(self, message: Message, radio: _Radio, fault: Fault) -> Message:
+        """Do what an adapter is told."""
         adapter = self._objects[str(message.path)][ADAPTER]
         client = str(message.sender)
         if message.interface == PROPERTIES and message.member == "Set":
             return self._set_powered(message, on=message.body[2].value)
         if message.interface == MONITORS:
-            return self._monitor(message, radio)
+            return self._monitor(message, radio, fault)
         if not adapter["Powered"].value:
             return Message.new_error(message, NOT_READY, "Resource Not Ready")
         match message.member:
+            case "RemoveDevice":
+                return self._forget(message, message.body[0])
             case "SetDiscoveryFilter":
                 radio.filters[client] = {key: value.value for key, value in message.body[0].items()}
             case "StartDiscovery" if client in radio.sessions:
@@ -405,6 +442,12 @@ class VirtualBlueZ:
                 return Message.new_error(message, UNKNOWN_METHOD, "no such method")
         return Message.new_method_return(message)
 
+    def _forget(self, message: Message, device: str) -> Message:
+        if device not in self._objects:
+            return Message.new_error(message, "org.bluez.Error.DoesNotExist", "Does Not Exist")
+        self._remove(device, DEVICE)
+        return Message.new_method_return(message)
+
     def _set_powered(self, message: Message, *, on: bool) -> Message:
         """Obey Powered, the one property that anybody sets."""
         path = str(message.path)
@@ -415,13 +458,15 @@ class VirtualBlueZ:
         self.power(path.rpartition("/")[2], on=on)
         return Message.new_method_return(message)
 
-    def _monitor(self, message: Message, radio: _Radio) -> Message:
+    def _monitor(self, message: Message, radio: _Radio, fault: Fault) -> Message:
         """Register or forget a monitor; without power too, since bluetoothd keeps it for later."""
         if MONITORS not in self._objects[str(message.path)]:
             return Message.new_error(message, UNKNOWN_METHOD, "no such interface")
         key = (str(message.sender), message.body[0])
         if message.member == "RegisterMonitor":
             radio.monitors[key] = None
+            if not fault.scans:
+                radio.doomed.add(key)
         elif radio.monitors.pop(key, ()) == ():
             return Message.new_error(message, "org.bluez.Error.DoesNotExist", "no such monitor")
         return Message.new_method_return(message)

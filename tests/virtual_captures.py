@@ -78,11 +78,11 @@ def _word(namespace: Sequence[Field] | Vendor) -> int:
     return namespace.bits if isinstance(namespace, Vendor) else sum(1 << field.number for field in namespace)
 
 
-def prism(channel_number: int, dbm: int, code: int = 0x44) -> bytes:
-    """Return a Prism header of the usual length."""
+def prism(channel_number: int, dbm: int, code: int = 0x44, order: str = "<") -> bytes:
+    """Return a Prism header, in the byte order of the machine that captures."""
     values = (1, 2, channel_number, 0, 0, dbm & 0xFFFFFFFF, 0, 2, 0, 100)
-    items = b"".join(pack("<IHHI", number << 16 | code, 0, 4, value) for number, value in enumerate(values, 1))
-    return pack("<II16s", code, 144, b"wlan0") + items
+    items = b"".join(pack(f"{order}IHHI", number << 16 | code, 0, 4, value) for number, value in enumerate(values, 1))
+    return pack(f"{order}II16s", code, 144, b"wlan0") + items
 
 
 def structure(kind: int, value: bytes) -> bytes:
@@ -118,6 +118,43 @@ def event(*reports: bytes, extended: bool = False, claimed: int | None = None) -
     """Return an HCI event with advertising reports, as on a UART."""
     body = bytes([0x0D if extended else 0x02, len(reports) if claimed is None else claimed]) + b"".join(reports)
     return bytes([0x04, 0x3E, len(body)]) + body
+
+
+def crc(pdu: bytes) -> bytes:
+    """Return the CRC of an advertising PDU bit by bit, as Vol 6 Part B, 3.1.1 draws the register."""
+    register = [int(bit) for bit in f"{0x555555:024b}"[::-1]]  # position 0 first
+    for byte in pdu:
+        for bit in range(8):
+            feedback = register[23] ^ (byte >> bit & 1)
+            register = [feedback, *register[:23]]
+            for position in (1, 3, 4, 6, 9, 10):
+                register[position] ^= feedback
+    bits = register[::-1]  # position 23 is sent first
+    return bytes(sum(bit << place for place, bit in enumerate(bits[at : at + 8])) for at in (0, 8, 16))
+
+
+def link_layer(kind: int, payload: bytes, *, random: bool = True, access: str = "d6be898e") -> bytes:
+    """Return a link-layer packet from the access address to the CRC."""
+    pdu = bytes([kind | (0x40 if random else 0), len(payload)]) + payload
+    return bytes.fromhex(access) + pdu + crc(pdu)
+
+
+def coded(packet: bytes) -> bytes:
+    """Return the packet as sniffers write it that was sent on the coded PHY."""
+    return packet[:4] + b"\x00" + packet[4:]
+
+
+def extended(data: bytes, address: bytes = STATION) -> bytes:
+    """Return the payload of an extended advertising PDU that tells its address."""
+    return b"\x07\x01" + address[::-1] + data
+
+
+def with_pseudo_header(packet: bytes, flags: int, signal: int = -61) -> bytes:
+    return pack("<BbbBIH", 37, signal, -90, 0, 0x8E89BED6, flags) + packet
+
+
+def nordic(packet: bytes, flags: int = 0x01, loss: int = 61) -> bytes:
+    return pack("<BHBHBBBBBHI", 7, len(packet) + 10, 3, 1, 2, 10, flags, 37, loss, 0, 0) + packet
 
 
 class Stamped(NamedTuple):

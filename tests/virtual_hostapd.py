@@ -1,10 +1,11 @@
-"""A virtual access point: the control socket of a hostapd, answered on a thread of its own, with faults on demand.
+"""A virtual access point: the control socket of a hostapd, answered on a thread or a loop, with faults on demand.
 
 It does what hostapd 2.10 was seen to do, down to the empty datagram at the end of the list of stations.
 """
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -36,10 +37,14 @@ LINES = (
 
 
 class VirtualHostapd:
-    """One access point. Commands in `mute` get no answer, those in `refuse` get FAIL; `asked` counts all."""
+    """One access point. Commands in `mute` get no answer, those in `refuse` get FAIL; `asked` counts all.
 
-    def __init__(self, path: Path) -> None:
+    It answers on a thread of its own, or on `loop`, whose time may be virtual.
+    """
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.path = path
+        self._loop = loop
         self.state = "ENABLED"
         self.mute: set[str] = set()
         self.refuse: set[str] = set()
@@ -69,6 +74,9 @@ class VirtualHostapd:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))
         self.attached, self.stations = [], {}
+        if self._loop:
+            self._loop.add_reader(self._socket, self._take, self._socket)
+            return
         self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="hostapd")
         self._thread.start()
 
@@ -80,10 +88,13 @@ class VirtualHostapd:
 
     def kill(self) -> None:
         """End without a word; the socket stays in its folder, with nobody behind it."""
-        if self._socket is None or self._thread is None:
+        if self._socket is None:
             return
+        if self._loop:
+            self._loop.remove_reader(self._socket)
         self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
         self._socket.close()
         self._socket = self._thread = None
 
@@ -123,23 +134,30 @@ class VirtualHostapd:
             assert self._news.wait_for(condition, WITHIN_S), self.asked
 
     def _serve(self, sock: socket.socket) -> None:
-        while True:
-            data, client = sock.recvfrom(4096)
-            if not data:
-                return
-            command = data.decode()
-            self.before_answering(command)
-            with self._news:
-                word = command.partition(" ")[0]
-                self.asked[word] += 1
-                if word not in self.mute:
-                    self._send(("FAIL\n" if word in self.refuse else self._answer(command, client)).encode(), client)
-                self._news.notify_all()
+        while self._take(sock):
+            pass
+
+    def _take(self, sock: socket.socket) -> bool:
+        """Answer one command; return whether there may be more."""
+        data, client = sock.recvfrom(4096)
+        if not data:
+            return False
+        command = data.decode()
+        self.before_answering(command)
+        with self._news:
+            word = command.partition(" ")[0]
+            self.asked[word] += 1
+            if word not in self.mute:
+                self._send(("FAIL\n" if word in self.refuse else self._answer(command, client)).encode(), client)
+            self._news.notify_all()
+        return True
 
     def _answer(self, command: str, client: str | bytes) -> str:
         match command.split(" "):
             case ["PING"]:
                 return "PONG\n"
+            case ["RELOAD_WPA_PSK"]:
+                return "OK\n"
             case ["STATUS"]:
                 return f"state={self.state}\nphy=phy0\nchannel=6\nnum_sta[0]={len(self.stations)}\n"
             case ["ATTACH"]:
@@ -179,11 +197,11 @@ class VirtualHostapd:
 class RealHostapd:
     """A real hostapd without a radio, which lets stations on its network when it is told to."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, more: str = "") -> None:
         self.control = folder / "control" / "lo"
         self._program = program
         self._config = folder / "hostapd.conf"
-        self._config.write_text(f"interface=lo\ndriver=none\nctrl_interface={self.control.parent}\n")
+        self._config.write_text(f"interface=lo\ndriver=none\nctrl_interface={self.control.parent}\n{more}")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -227,9 +245,9 @@ def find_hostapd() -> str | None:
 
 
 @contextmanager
-def running_hostapd(folder: Path) -> Iterator[RealHostapd]:
+def running_hostapd(folder: Path, more: str = "") -> Iterator[RealHostapd]:
     """Run a real hostapd as long as the block; `find_hostapd` says whether there is one."""
-    hostapd = RealHostapd(find_hostapd() or "", folder)
+    hostapd = RealHostapd(find_hostapd() or "", folder, more)
     hostapd.start()
     try:
         yield hostapd

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 from itertools import count
 from struct import pack, unpack_from
@@ -83,6 +84,17 @@ class VirtualMonitor:
     def receive(self, frame: bytes) -> None:
         """Let a frame arrive: at least 14 bytes, with its radiotap header."""
         os.write(self._file, frame)
+
+    def fileno(self) -> int:
+        """Return the file to which a frame may be written that is to arrive, by another process too."""
+        return self._file
+
+    def sent(self) -> list[bytes]:
+        """Return the frames that were sent on this interface since this was asked last."""
+        found = []
+        while select.select([self._file], [], [], 0)[0]:
+            found.append(os.read(self._file, 4096))
+        return found
 
     def _set_flags(self, on: int, off: int) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:

@@ -1,4 +1,7 @@
-"""Wi-Fi interfaces and channels as the kernel's nl80211 manages them (linux/nl80211.h), asked through pyroute2."""
+"""What the kernel tells and does over netlink, asked through pyroute2: Wi-Fi interfaces, their channels, and routes.
+
+The requests to nl80211 are those of linux/nl80211.h; the questions after links and routes those of rtnetlink(7).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,21 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from socket import AF_INET, AF_INET6
 from struct import pack
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkDecodeError, NetlinkError
 from pyroute2.netlink.nl80211 import NL80211_NAMES, AsyncNL80211, nl80211cmd
+from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNEIGH, RTM_GETROUTE
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.iprsocket import AsyncIPRSocket
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from drivers.links import Link
 
 ANSWER_S: Final = 5.0
 
@@ -23,6 +34,11 @@ MONITOR: Final = 6
 _OTHER_NETWORKS: Final = 4  # NL80211_MNTR_FLAG_OTHER_BSS
 _MONITOR_FLAGS: Final = pack("HH", 4, _OTHER_NETWORKS)
 """Frames of every network, of good checksum, without control frames; not `active`, which would acknowledge."""
+
+_UNKNOWN: Final = 0x01 | 0x20 | 0x40  # NUD_INCOMPLETE, NUD_FAILED and NUD_NOARP of linux/neighbour.h
+_ADDRESS_BYTES: Final = 6
+
+_UNICAST: Final = 1  # RTN_UNICAST of linux/rtnetlink.h: no refusal, and none of this machine's own addresses
 
 
 class Interface(NamedTuple):
@@ -99,6 +115,42 @@ class _Kernel:
             return [answer async for answer in answers]
 
 
+async def list_links() -> list[Link]:
+    """Return all network interfaces. Raises OSError, as `list_default_routes` does."""
+    return [read_link(answer) for answer in await _list(RTM_GETLINK, ifinfmsg())]
+
+
+async def list_default_routes() -> frozenset[int]:
+    """Return the numbers of the interfaces that a default route of any table leads through, IPv4's and IPv6's.
+
+    Asked for both families at once, the kernel at times leaves IPv6 out.
+    """
+    found: set[int] = set()
+    for family in (AF_INET, AF_INET6):
+        question = rtmsg()
+        question["family"] = family
+        for answer in await _list(RTM_GETROUTE, question):
+            found.update(read_default_route(answer))
+    return frozenset(found)
+
+
+async def find_neighbour(network_address: str) -> bytes | None:
+    """Return the address of the device that has a network address; None where none or several do. Raises OSError."""
+    question = ndmsg()
+    question["family"] = AF_INET6 if ":" in network_address else AF_INET
+    answers = await _list(RTM_GETNEIGH, question)
+    found = {address for answer in answers if (address := read_neighbour(answer, network_address))}
+    return found.pop() if len(found) == 1 else None
+
+
+async def _list(question: int, message: Any) -> list[Any]:
+    with closing(AsyncIPRSocket(groups=0)) as sock:
+        async with _answer():
+            await sock.bind()
+            answers = await sock.nlm_request(message, msg_type=question, msg_flags=NLM_F_REQUEST | NLM_F_DUMP)
+            return [answer async for answer in answers]
+
+
 @asynccontextmanager
 async def _answer() -> AsyncIterator[None]:
     """Give the kernel its time, and turn pyroute2's errors into OSError."""
@@ -146,3 +198,28 @@ def read_interface(answer: nl80211cmd) -> Interface | None:
     names = ("IFINDEX", "IFNAME", "WIPHY", "IFTYPE")
     number, name, phy, kind = (answer.get_attr(f"NL80211_ATTR_{name}") for name in names)
     return None if None in (number, name, phy, kind) else Interface(number, name, phy, kind)
+
+
+def read_link(answer: ifinfmsg) -> Link:
+    """Return the interface in an answer; a parent in another network namespace is none of ours."""
+    name, master, parent, elsewhere = (
+        answer.get_attr(f"IFLA_{name}") for name in ("IFNAME", "MASTER", "LINK", "LINK_NETNSID")
+    )
+    return Link(answer["index"], name or "", master, parent if elsewhere is None else None)
+
+
+def read_default_route(answer: rtmsg) -> tuple[int, ...]:
+    """Return the interfaces that a route leads through, none where it does not lead everywhere."""
+    if answer["family"] not in (AF_INET, AF_INET6) or answer["dst_len"] or answer["type"] != _UNICAST:
+        return ()
+    hops = answer.get_attr("RTA_MULTIPATH") or ()
+    return tuple(number for number in (answer.get_attr("RTA_OIF"), *(hop["oif"] for hop in hops)) if number)
+
+
+def read_neighbour(answer: ndmsg, network_address: str) -> bytes | None:
+    """Return the address of the device in an answer, where it has that network address and is known to."""
+    if answer["state"] & _UNKNOWN or answer.get_attr("NDA_DST") != network_address:
+        return None
+    written = answer.get_attr("NDA_LLADDR") or ""
+    address = bytes.fromhex(written.replace(":", ""))
+    return address if len(address) == _ADDRESS_BYTES and any(address) else None

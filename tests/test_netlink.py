@@ -11,15 +11,26 @@ from struct import pack
 import pytest
 from pyroute2.netlink.exceptions import NetlinkDecodeError, NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.nl80211 import nl80211cmd
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from virtual_gateway import open_files
 
-from drivers import nl80211
-from drivers.nl80211 import (
+from drivers import netlink
+from drivers.links import Link
+from drivers.netlink import (
     MONITOR,
     Interface,
     connect,
+    find_neighbour,
+    list_default_routes,
     list_interfaces,
+    list_links,
     make_monitor,
+    read_default_route,
     read_interface,
+    read_link,
+    read_neighbour,
     remove_interface,
     set_channel,
 )
@@ -96,8 +107,54 @@ def test_an_end_that_is_no_network_interface_is_left_out(missing: int) -> None:
     assert read_interface(answer(*attributes)) is None
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+EVERYWHERE = (0, 0, 0, 254, 3, 0, 1, 0)  # lengths of both addresses, service, table, protocol, scope, type, flags
+ROUTES = [
+    (2, EVERYWHERE, [attribute(4, pack("I", 9))], (9,)),
+    (10, EVERYWHERE, [attribute(4, pack("I", 9))], (9,)),
+    (2, (0, 0, 0, 252, 3, 0, 1, 0), [attribute(15, pack("I", 51820)), attribute(4, pack("I", 9))], (9,)),
+    (2, EVERYWHERE, [attribute(9, pack("HBBI", 8, 0, 0, 9) + pack("HBBI", 8, 0, 0, 7))], (9, 7)),
+    (2, (24, 0, 0, 254, 3, 0, 1, 0), [attribute(1, bytes(4)), attribute(4, pack("I", 9))], ()),
+    (10, (0, 0, 0, 254, 3, 0, 7, 0), [attribute(4, pack("I", 1))], ()),
+    (2, (0, 0, 0, 254, 3, 0, 7, 0), [], ()),
+    (2, EVERYWHERE, [], ()),
+    (128, EVERYWHERE, [attribute(4, pack("I", 9))], ()),
+]
+
+
+@pytest.mark.parametrize(("family", "fields", "attributes", "expected"), ROUTES)
+def test_a_route_leads_everywhere_through_interfaces_or_is_none(
+    family: int, fields: tuple[int, ...], attributes: list[bytes], expected: tuple[int, ...]
+) -> None:
+    """The layout of a `struct rtmsg` is that of linux/rtnetlink.h."""
+    body = pack("BBBBBBBBI", family, *fields) + b"".join(attributes)
+    message = rtmsg(pack("IHHII", 16 + len(body), 24, 2, SEQUENCE, PORT) + body)
+    message.decode()
+    assert read_default_route(message) == expected
+
+
+LINKS = [
+    ([], Link(9, "wlan1")),
+    ([attribute(10, pack("I", 4))], Link(9, "wlan1", master=4)),
+    ([attribute(5, pack("I", 3))], Link(9, "wlan1", parent=3)),
+    ([attribute(5, pack("I", 3)), attribute(37, pack("i", 0))], Link(9, "wlan1")),
+]
+
+
+@pytest.mark.parametrize(("attributes", "expected"), LINKS)
+def test_a_link_says_what_it_is_part_of_and_what_it_stands_on(attributes: list[bytes], expected: Link) -> None:
+    body = pack("BxHiII", 0, 1, 9, 0x1003, 0) + b"".join((attribute(3, b"wlan1\0"), *attributes))
+    message = ifinfmsg(pack("IHHII", 16 + len(body), 16, 2, SEQUENCE, PORT) + body)
+    message.decode()
+    assert read_link(message) == expected
+
+
+def test_the_links_and_routes_of_this_kernel_can_be_read() -> None:
+    before = open_files()
+    shown = {link.name for link in asyncio.run(list_links())}
+    assert shown >= {"lo"}
+    assert all(number > 0 for number in asyncio.run(list_default_routes()))
+    gc.collect()
+    assert open_files() == before
 
 
 async def reach() -> list[Interface]:
@@ -147,7 +204,7 @@ ERRORS = [
 @pytest.mark.parametrize(("error", "number"), ERRORS)
 def test_what_the_library_raises_is_an_error_of_the_system(error: Exception, number: int) -> None:
     async def fail() -> None:
-        async with nl80211._answer():
+        async with netlink._answer():
             raise error
 
     with pytest.raises(OSError, match="Errno") as raised:
@@ -157,10 +214,10 @@ def test_what_the_library_raises_is_an_error_of_the_system(error: Exception, num
 
 
 def test_a_kernel_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nl80211, "ANSWER_S", 0.01)
+    monkeypatch.setattr(netlink, "ANSWER_S", 0.01)
 
     async def wait() -> None:
-        async with nl80211._answer():
+        async with netlink._answer():
             await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
@@ -179,3 +236,35 @@ def test_a_request_that_is_cancelled_leaves_nothing_behind() -> None:
     asyncio.run(cancelled())
     gc.collect()
     assert open_files() == before
+
+
+def neighbour(address: str, lladdr: str | None = "5e:3a:11:22:33:44", state: int = 0x02) -> ndmsg:
+    message = ndmsg()
+    message["state"] = state
+    message["attrs"] = [("NDA_DST", address)] + ([("NDA_LLADDR", lladdr)] if lladdr else [])
+    return message
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (neighbour("10.0.0.7"), "5e3a11223344"),
+        (neighbour("10.0.0.7", state=0x04), "5e3a11223344"),
+        (neighbour("10.0.0.7", state=0x80), "5e3a11223344"),
+        (neighbour("10.0.0.8"), None),
+        (neighbour("10.0.0.7", state=0x01), None),
+        (neighbour("10.0.0.7", state=0x20), None),
+        (neighbour("10.0.0.7", state=0x40), None),
+        (neighbour("10.0.0.7", None), None),
+        (neighbour("10.0.0.7", "00:00:00:00:00:00"), None),
+        (neighbour("10.0.0.7", "5e:3a:11:22:33:44:55:66"), None),
+    ],
+)
+def test_a_neighbour_is_a_device_that_the_kernel_has_found(answer: ndmsg, expected: str | None) -> None:
+    found = read_neighbour(answer, "10.0.0.7")
+    assert (found.hex() if found else None) == expected
+
+
+def test_whom_the_kernel_does_not_know_is_nobody() -> None:
+    assert asyncio.run(find_neighbour("203.0.113.77")) is None
+    assert asyncio.run(find_neighbour("2001:db8::1")) is None
