@@ -26,7 +26,7 @@ class Moment(NamedTuple):
 
 
 QUIET_S = 10.0
-GRACE_S = 30.0
+GRACE_S = 25.0
 """How long a reference beacon may be silent while it is not known how often it is heard."""
 LONGEST_STEP_S = 5.0
 """What one moment can add to a silence: after a stall or a suspended machine the frames come later than the clock."""

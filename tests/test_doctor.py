@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import datetime
 import json
 import os
 import shutil
 import socket
-import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,12 +29,13 @@ from virtual_machine import FILES, IW_PHY, IW_REG, build_machine, place
 from virtual_peer import Peer, serving
 from virtual_shop import six_lines
 
+from drivers import monitor, netlink
 from drivers.bluez_watch import Adapter
 from drivers.driver import RadioState
-from gateway import cli
-from gateway.config import Config, Gateway, Mqtt, Receiver, Store
+from gateway import cli, clock
+from gateway.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
 from gateway.doctor import doctor, examine, inquiry
-from gateway.doctor.broker import CAUSES
+from gateway.doctor.bluetooth import ALLOW_PASSIVE
 from gateway.doctor.facts import (
     Account,
     Answer,
@@ -60,17 +61,19 @@ from gateway.doctor.findings import Finding, State
 from gateway.doctor.host import SWAP_OFF
 from gateway.doctor.inquiry import (
     ask_bluez,
-    ask_broker,
+    ask_brokers,
     ask_hostapd,
     ask_iw,
-    clock_is_synchronised,
+    ask_own_network,
     find_out,
     parse_country,
     parse_monitors,
+    parse_throttled,
     parse_version,
 )
 from gateway.doctor.machine import parse_unit, read_machine
-from gateway.mqtt import connection
+from gateway.mqtt.address import Address, parse_url
+from gateway.mqtt.trouble import Cause, TroubleError
 from rules.chinese import CHINESE
 from rules.messages import speak
 
@@ -80,12 +83,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = Path("/var/lib/hushbell")
 SHANGHAI = "Asia/Shanghai"
 
-BLE = Receiver("door", "ble", adapter="hci0")
+BLE = Receiver("door", "ble", adapter="hci0", reference=Reference(bytes(20)))
 WIFI = Receiver("air", "wifi", interface="wlan1", channels=(6, 11))
 GUESTS = Receiver("guests", "hostapd", control=Path("/run/hostapd/wlan0"))
 CONFIG = Config(
     path=Path("/etc/hushbell/hushbell.yaml"),
-    store=Store("lilac-01", ZoneInfo(SHANGHAI)),
+    store=Store("lilac-01", ZoneInfo(SHANGHAI), opening_hours=Hours(datetime.time(10), datetime.time(22))),
     gateway=Gateway("door-pi"),
     mqtt=Mqtt("mqtt://127.0.0.1", username="door-pi"),
     receivers=(BLE, WIFI, GUESTS),
@@ -99,11 +102,11 @@ HUSHBELL = Account(
     "hushbell", 990, frozenset({990, 112}), frozenset({"hushbell", "bluetooth"}), frozenset({"CAP_NET_RAW"})
 )
 HCI0 = Adapter("hci0", 1, "DC:A6:32:00:00:01", powered=True)
-WLAN0 = Interface("wlan0", "phy0", "brcmfmac", 1, up=True, connected=True, default_route=True, monitor=False)
+WLAN0 = Interface("wlan0", "phy0", "brcmfmac", 1, up=True, connected=True, monitor=False)
 WLAN1 = Interface("wlan1", "phy1", "mt76x2u", 803, up=True, monitor=True)
 ONLY_OWNER = Place(990, 990, 0o700)
 MACHINE = Machine(
-    me=Account("root", 0),
+    me=Account("root", 0, capabilities=frozenset({"CAP_NET_RAW", "CAP_NET_ADMIN"})),
     service=Service(replace(HUSHBELL, capabilities=frozenset({"CAP_NET_RAW", "CAP_NET_ADMIN"}))),
     is_pi=True,
     mounts=(
@@ -111,6 +114,8 @@ MACHINE = Machine(
         Mount("tmpfs", PurePosixPath("/var/lib/bluetooth"), "tmpfs"),
     ),
     adapter_folders=(PurePosixPath("/var/lib/bluetooth/DC:A6:32:00:00:01"),),
+    polkit_installed=True,
+    restart_rule=True,
     swaps=(Swap("/dev/zram0", on_disk=False),),
     core_pattern="|/lib/systemd/systemd-coredump %P %u",
     interfaces=(WLAN0, WLAN1),
@@ -119,8 +124,8 @@ MACHINE = Machine(
     country="CN",
     state=StateFolder(ONLY_OWNER, is_there=True, free_bytes=10**10, files=(("hushbell.db", ONLY_OWNER),)),
     card=Card("mmcblk0", "MMC", 2),
-    power=Power(low_now=False, was_low=False),
 )
+HERE = Address("mqtt", "127.0.0.1", 1883)
 WELL = Facts(
     MACHINE,
     Bluetooth(running=True, adapters=(HCI0,), installed=True, version=(5, 66)),
@@ -134,8 +139,10 @@ WELL = Facts(
             places=((Place(0, 990, 0o750), 1), (Place(0, 990, 0o770), 2)),
         ),
     ),
-    Broker(True),
+    (Broker(HERE),),
     clock_synchronised=True,
+    power=Power(low_now=False, was_low=False),
+    own_network=frozenset({"wlan0"}),
 )
 
 
@@ -175,8 +182,9 @@ def state(**changes: Any) -> Facts:
     return machine(state=replace(MACHINE.state, **changes))
 
 
-def unreached(reason: str) -> Facts:
-    return replace(WELL, broker=Broker(False, reason))
+def unreached(cause: Cause, *more: Broker, at: Address = HERE, **values: str) -> Facts:
+    trouble = TroubleError(cause, address=at, **values).trouble
+    return replace(WELL, brokers=(Broker(at, trouble), *more))
 
 
 def on_disk(path: str = "/dev/mmcblk0p2", kind: str = "ext4") -> tuple[Mount, ...]:
@@ -189,6 +197,7 @@ def test_a_healthy_machine_has_nothing_but_good_findings() -> None:
     assert {finding.command for finding in found} == {None}
     assert [finding.check for finding in found] == [
         "bluez",
+        "adapters",
         "adapter",
         "wifi-adapters",
         "interface",
@@ -197,7 +206,10 @@ def test_a_healthy_machine_has_nothing_but_good_findings() -> None:
         "rfkill",
         "rights",
         "rights",
+        "rights",
         "hostapd",
+        "deafness",
+        "deafness",
         "broker",
         "clock",
         "timezone",
@@ -249,7 +261,9 @@ WRONG = [
         "sudo apt-get install iw",
     ),
     (interface(up=False), "missing interface", "wlan1 is down", "sudo ip link set wlan1 up"),
-    (interface(default_route=True), "missing interface", "own network", None),
+    (replace(WELL, own_network=frozenset({"wlan1"})), "missing interface", "own network", None),
+    (interface(driver="mt7921u"), "advice interface", "6.17", None),
+    (interface(driver="mt7921u", link_type=1), "advice interface", "MT7612U", None),
     (
         replace(WELL, wireless=Wireless(True)),
         "advice country",
@@ -296,6 +310,15 @@ WRONG = [
         "not in the group bluetooth",
         "sudo usermod -aG bluetooth hushbell",
     ),
+    (machine(restart_rule=False), "advice rights", "may not start bluetoothd anew", INSTALL),
+    (machine(polkit_installed=False), "advice rights", "may not start", "sudo apt-get install polkitd"),
+    (
+        machine(polkit_installed=False, restart_rule=False),
+        "advice rights",
+        "may not start",
+        f"sudo apt-get install polkitd && {INSTALL}",
+    ),
+    (bell(name="bell"), "advice rights", "bell may not start", INSTALL),
     (hostapd(Answer.ABSENT, installed=False), "missing hostapd", "not installed", "sudo apt-get install hostapd"),
     (
         hostapd(Answer.ABSENT),
@@ -320,17 +343,19 @@ WRONG = [
     ),
     # the broker
     (
-        unreached("nobody listens at 127.0.0.1:1883"),
+        unreached(Cause.NOBODY_LISTENS),
         "missing broker",
         "no broker listens at 127.0.0.1:1883",
         "sudo apt-get install mosquitto && sudo systemctl enable --now mosquitto",
     ),
-    (unreached("nobody knows the name broker"), "missing broker", "nobody knows the name 127.0.0.1", EDIT),
-    (unreached("the broker refuses us: not authorized"), "missing broker", "refuses door-pi: user or password", EDIT),
-    (unreached("the broker refuses us: banned"), "missing broker", "refuses door-pi: banned", EDIT),
-    (unreached("the broker takes no QoS 1"), "missing broker", "not reached: the broker takes no QoS 1", EDIT),
-    (unreached(inquiry.UNREADABLE), "missing broker", "password_file", EDIT),
-    (replace(WELL, broker=Broker(True, refusal="not authorized")), "advice broker", "refuses what it says", EDIT),
+    (unreached(Cause.NOBODY_LISTENS, at=Address("mqtts", "b", 1)), "missing broker", "no broker listens at b:1", EDIT),
+    (unreached(Cause.UNKNOWN_NAME, host="b.example"), "missing broker", "nobody knows the name b.example", EDIT),
+    (unreached(Cause.REFUSED, user="u", reason="it is busy"), "missing broker", "refuses u: it is busy", EDIT),
+    (unreached(Cause.OLD), "missing broker", "speaks MQTT 3.1.1 and not MQTT 5", EDIT),
+    (unreached(Cause.NOT_YET_VALID, now="1970"), "missing broker", "is not valid yet", "sudo timedatectl set-ntp true"),
+    (unreached(Cause.SILENT, Broker(HERE)), "advice broker", "does not answer", EDIT),
+    (replace(WELL, brokers=(Broker(HERE, refusal="no"),)), "advice broker", "refuses what it says: no", EDIT),
+    (replace(WELL, brokers=(Broker(HERE, remark="it is short"),)), "advice broker", "door-pi: it is short", None),
     # the machine
     (
         replace(WELL, clock_synchronised=False),
@@ -400,8 +425,8 @@ WRONG = [
     (machine(card=Card("mmcblk0", "MMC", 2, errors=3)), "advice card", "3 errors", None),
     (machine(card=Card("mmcblk0", "MMC", 11)), "advice card", "100 %", None),
     (machine(card=Card("mmcblk0", "SD")), "advice card", "dash cams", None),
-    (machine(power=Power(low_now=True, was_low=True)), "missing power", "now", None),
-    (machine(power=Power(low_now=False, was_low=True)), "advice power", "since the start", None),
+    (replace(WELL, power=Power(low_now=True, was_low=True)), "missing power", "now", None),
+    (replace(WELL, power=Power(low_now=False, was_low=True)), "advice power", "since the start", None),
 ]
 
 
@@ -428,14 +453,14 @@ def test_every_finding_is_told_in_chinese_too(wrong: Facts | Bluetooth) -> None:
 
 
 def test_what_the_shop_does_not_use_is_not_looked_for() -> None:
-    nothing = Facts(Machine(), Bluetooth(), Wireless(), (), Broker(True), None)
+    nothing = Facts(Machine(), Bluetooth(), Wireless(), (), (Broker(HERE),), None)
     simulated = replace(CONFIG, receivers=(Receiver("antenna", "simulator", socket=Path("/run/antenna")),))
     checks = [finding.check for finding in examine(simulated, nothing)]
     assert checks == ["broker", "clock", "timezone", "swap", "core-dumps", "state"]
 
 
 def test_a_machine_that_is_no_pi_says_nothing_of_power_and_card() -> None:
-    found = examine(CONFIG, machine(is_pi=False, power=Power(), card=None))
+    found = examine(CONFIG, replace(machine(is_pi=False, card=None), power=Power()))
     assert not {"power", "card"} & {finding.check for finding in found}
 
 
@@ -471,6 +496,67 @@ def test_passive_scanning_is_told() -> None:
     assert "Experimental = true" in cannot
 
 
+def test_adapters_are_told_by_what_they_can_do() -> None:
+    off = replace(HCI0, name="hci1", powered=False, passive=True)
+    blocked = replace(HCI0, name="hci2", powered=False, blocked=True, low_energy=False)
+    (finding,) = (
+        each for each in examine(CONFIG, bluetooth(adapters=(HCI0, off, blocked))) if each.check == "adapters"
+    )
+    assert finding.message == (
+        "hci0 (on, can scan actively); hci1 (off, can scan actively and passively); hci2 (blocked, no Low Energy)"
+    )
+
+
+def test_who_wants_to_scan_passively_must_be_able_to() -> None:
+    config = replace(CONFIG, receivers=(replace(BLE, scan="passive"),))
+    (finding,) = (each for each in examine(config, WELL) if each.state is State.MISSING)
+    assert (finding.check, finding.command) == ("adapter", ALLOW_PASSIVE)
+    assert all(each.state is State.OK for each in examine(config, adapter(passive=True)))
+
+
+@pytest.mark.parametrize("line", ["#Experimental = false", "Experimental=false", "Experimental = true"])
+def test_passive_scanning_is_allowed_where_it_is_written_and_nothing_else_changes(tmp_path: Path, line: str) -> None:
+    settings = tmp_path / "main.conf"
+    settings.write_text(f"[General]\n{line}\n#KernelExperimental = false\n")
+    command = (
+        ALLOW_PASSIVE.partition(" && ")[0].removeprefix("sudo ").replace("/etc/bluetooth/main.conf", str(settings))
+    )
+    subprocess.run(command, shell=True, check=True)  # noqa: S602
+    assert settings.read_text() == "[General]\nExperimental = true\n#KernelExperimental = false\n"
+
+
+def test_what_polkit_hides_from_us_is_not_judged_and_root_needs_no_rule() -> None:
+    hidden = [finding.message for finding in examine(CONFIG, machine(restart_rule=None))]
+    assert not any("bluetoothd anew" in message for message in hidden)
+    root = machine(service=None, restart_rule=False, polkit_installed=False)
+    assert "root may start bluetoothd anew where a radio stays deaf" in [each.message for each in examine(CONFIG, root)]
+
+
+@pytest.mark.parametrize(
+    ("receiver", "has_hours", "expected"),
+    [
+        (BLE, False, "ok door: its reference beacon shows within 20 s when it is deaf"),
+        (replace(BLE, reference=None), True, "ok door: silence in opening hours shows when it is deaf"),
+        (
+            replace(BLE, reference=None),
+            False,
+            "advice door: whether it is deaf or the shop quiet shows after hours only; give it a reference beacon, or "
+            "write opening_hours",
+        ),
+        (WIFI, False, "advice air: whether it is deaf or the shop quiet shows after hours only; write opening_hours"),
+        (replace(BLE, reference=None, scan="passive"), False, ""),
+        (GUESTS, False, ""),
+    ],
+)
+def test_a_receiver_whose_deafness_nothing_shows_soon_is_told(
+    receiver: Receiver, has_hours: bool, expected: str
+) -> None:
+    store = CONFIG.store if has_hours else replace(CONFIG.store, opening_hours=None)
+    found = examine(replace(CONFIG, receivers=(receiver,), store=store), WELL)
+    told = [f"{each.state} {each.message}" for each in found if each.check == "deafness"]
+    assert told == ([expected] if expected else [])
+
+
 def test_interfaces_are_told_by_what_they_can_do() -> None:
     strange = Interface("wlan2", "phy2", "new_driver")
     facts = replace(machine(interfaces=(WLAN0, WLAN1, strange)), wireless=Wireless())
@@ -487,12 +573,37 @@ def test_an_interface_that_can_listen_needs_no_preparing(link_type: int) -> None
     assert "will make an interface in monitor mode beside wlan1" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("second", "wrong"),
+    [
+        (replace(BLE, id="back", adapter="DC:A6:32:00:00:01"), "back: hci0 is the adapter of door already"),
+        (replace(BLE, id="back", adapter=None), "back: hci0 is the adapter of door already"),
+        (replace(BLE, id="back", adapter="hci1"), ""),
+        (replace(WIFI, id="rear"), "rear: wlan1 is on the radio of air already"),
+        (replace(WIFI, id="rear", interface="wlan1b"), "rear: wlan1b is on the radio of air already"),
+        (replace(WIFI, id="rear", interface="wlan2"), ""),
+        (replace(WIFI, id="rear", interface="mon0"), ""),  # in monitor mode, it is heard as it is
+    ],
+)
+def test_two_receivers_on_one_radio_are_told_apart_as_the_drivers_will(second: Receiver, wrong: str) -> None:
+    own = replace(WLAN1, link_type=1)
+    interfaces = (own, replace(own, name="wlan1b"), replace(own, name="wlan2", phy="phy2"), replace(WLAN1, name="mon0"))
+    facts = replace(
+        machine(interfaces=interfaces),
+        bluetooth=replace(WELL.bluetooth, adapters=(HCI0, Adapter("hci1", 2, "DC:A6:32:00:00:02", powered=True))),
+        wireless=Wireless(True, {"phy1": True, "phy2": True}, "CN"),
+    )
+    found = examine(replace(CONFIG, receivers=(BLE, WIFI, second)), facts)
+    told = [finding.message.partition(",")[0] for finding in found if finding.state is State.MISSING]
+    assert told == ([wrong] if wrong else [])
+
+
 def test_what_iw_knows_goes_before_what_a_driver_is_known_for() -> None:
     facts = replace(interface(link_type=1), wireless=Wireless(True, {"phy0": False, "phy1": False}, "CN"))
     checks = {finding.check: finding for finding in examine(CONFIG, facts) if finding.state is State.MISSING}
     assert set(checks) == {"wifi-adapters", "interface"}
     assert "cannot do monitor mode (driver mt76x2u)" in checks["interface"].message
-    assert "rt2800usb" in checks["wifi-adapters"].message
+    assert "MT7612U" in checks["wifi-adapters"].message
 
 
 def test_without_a_service_whoever_asks_is_judged() -> None:
@@ -505,10 +616,17 @@ def test_without_a_service_whoever_asks_is_judged() -> None:
         ("rights", "missing"),
         ("rights", "advice"),
         ("rights", "advice"),
+        ("rights", "advice"),
         ("hostapd", "missing"),
         ("core-dumps", "advice"),
     ]
     assert found[-1].command == "ulimit -c 0"
+
+
+def test_root_without_capabilities_as_in_a_container_is_not_taken_for_almighty() -> None:
+    facts = machine(me=Account("root", 0), service=None)
+    found = [finding.message for finding in examine(CONFIG, facts) if finding.state is State.MISSING]
+    assert found == ["root may not capture Wi-Fi (CAP_NET_RAW)"]
 
 
 def test_a_service_without_its_user_is_told() -> None:
@@ -517,7 +635,10 @@ def test_a_service_without_its_user_is_told() -> None:
 
 
 def test_what_no_terminal_should_be_told_is_taken_out() -> None:
-    facts = replace(machine(swaps=(Swap("/dev/\x1b[2J", True),)), broker=Broker(False, "\x1b]0;x\x07"))
+    facts = replace(
+        machine(swaps=(Swap("/dev/\x1b[2J", True),)),
+        brokers=(Broker(HERE, TroubleError(Cause.LACKS, address=HERE, what="\x1b]0;x\x07").trouble),),
+    )
     assert all(finding.message.isprintable() for finding in examine(CONFIG, facts))
 
 
@@ -573,16 +694,17 @@ def test_a_healthy_pi_is_read_as_one(tmp_path: Path) -> None:
         switches=(Switch("bluetooth", "hci0"),),
         regulatory="00",
         country="CN",
-        clock_stamp=True,
         timesyncd_installed=True,
         state=StateFolder(place, is_there=True, free_bytes=free),
         card=Card("mmcblk0", "MMC", 2),
-        power=Power(low_now=False, was_low=False),
+        low_voltage=False,
+        polkit_installed=True,
+        restart_rule=True,
     )
 
 
 READINGS: list[tuple[dict[str, str | None], Callable[[Machine], object], object]] = [
-    ({"proc/device-tree/model": None}, lambda m: (m.is_pi, m.power), (False, Power())),
+    ({"proc/device-tree/model": None}, lambda m: m.is_pi, False),
     ({"proc/swaps": "Filename\n/var/swap file 1 0 -2\n"}, lambda m: m.swaps, (Swap("/var/swap", on_disk=True),)),
     ({"sys/block/zram0/backing_dev": "/dev/loop0"}, lambda m: m.swaps, (Swap("/dev/zram0", on_disk=True),)),
     ({"sys/block/zram0/backing_dev": None}, lambda m: m.swaps, (Swap("/dev/zram0", on_disk=False),)),
@@ -591,12 +713,6 @@ READINGS: list[tuple[dict[str, str | None], Callable[[Machine], object], object]
     ({"proc/self/limits": "Max core file size unlimited unlimited bytes\n"}, lambda m: m.core_limit, True),
     ({"sys/class/rfkill/rfkill0/soft": "1\n"}, lambda m: m.switches, (Switch("bluetooth", "hci0", soft=True),)),
     ({"sys/class/net/wlan1/flags": "0x1002\n"}, lambda m: m.interfaces[1].up, False),
-    ({"proc/net/route": "", "proc/net/ipv6_route": ""}, lambda m: m.interfaces[0].default_route, False),
-    (
-        {"proc/net/ipv6_route": FILES["proc/net/ipv6_route"].replace("eth0", "wlan1")},
-        lambda m: m.interfaces[1].default_route,
-        True,
-    ),
     (
         {"sys/block/mmcblk0/device/life_time": None, "sys/block/mmcblk0/device/type": "SD"},
         lambda m: m.card,
@@ -609,17 +725,15 @@ READINGS: list[tuple[dict[str, str | None], Callable[[Machine], object], object]
         lambda m: m.keeps_in_memory(PurePosixPath("/var/lib/bluetooth")),
         True,
     ),
-    ({"sys/devices/platform/soc/soc:firmware/get_throttled": "50005"}, lambda m: m.power, Power(True, True)),
-    ({"sys/devices/platform/soc/soc:firmware/get_throttled": "0x50000"}, lambda m: m.power, Power(False, True)),
+    ({"sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1\n"}, lambda m: m.low_voltage, True),
+    ({"sys/class/hwmon/hwmon1/in0_lcrit_alarm": None}, lambda m: m.low_voltage, None),
+    ({"sys/class/hwmon/hwmon1/name": "other\n"}, lambda m: m.low_voltage, None),
+    ({"usr/lib/polkit-1/polkitd": None}, lambda m: m.polkit_installed, False),
+    ({"etc/polkit-1/rules.d/50-hushbell.rules": None}, lambda m: m.restart_rule, False),
     (
-        {
-            "sys/devices/platform/soc/soc:firmware/get_throttled": None,
-            "sys/class/hwmon/hwmon0/name": "cpu_thermal",
-            "sys/class/hwmon/hwmon1/name": "rpi_volt",
-            "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1",
-        },
-        lambda m: m.power,
-        Power(low_now=True),
+        {"etc/polkit-1/rules.d/50-hushbell.rules": None, "usr/share/polkit-1/rules.d/50-hushbell.rules": "//"},
+        lambda m: m.restart_rule,
+        True,
     ),
     ({"usr/local/lib/systemd/system/hushbell.service": None}, lambda m: (m.service, m.bell.name), (None, "root")),
     ({"etc/passwd": "root:x:0:0::/:/bin/sh\n"}, lambda m: m.bell.uid, None),
@@ -627,6 +741,11 @@ READINGS: list[tuple[dict[str, str | None], Callable[[Machine], object], object]
         {"etc/systemd/system/hushbell.service.d/more.conf": "AmbientCapabilities=CAP_NET_ADMIN\nLimitCORE=1G\n"},
         lambda m: (m.service.leaves_cores, m.bell.capabilities) if m.service else None,
         (True, frozenset({"CAP_NET_RAW", "CAP_NET_ADMIN"})),
+    ),
+    (
+        {"etc/systemd/system/hushbell.service.d/more.conf": "User=root\nAmbientCapabilities=\n"},
+        lambda m: m.bell.capabilities,
+        frozenset({"CAP_NET_RAW", "CAP_NET_ADMIN"}),
     ),
     ({"boot/firmware/config.txt": "[all]\ndtoverlay=disable-bt\n"}, lambda m: m.bluetooth_disabled, True),
     (
@@ -665,6 +784,15 @@ def test_the_state_folder_or_the_nearest_above_it_is_looked_at(
     assert folder.free_bytes > 0
 
 
+def test_a_folder_of_polkit_that_is_hidden_from_us_is_neither_full_nor_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = build_machine(tmp_path, {"etc/polkit-1/rules.d/50-hushbell.rules": None})
+    (root / "etc/polkit-1/rules.d").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, rights: "polkit-1/rules.d" not in str(path))
+    assert read_machine(root, STATE, SHANGHAI).restart_rule is None
+
+
 def test_an_absent_machine_is_no_error(tmp_path: Path) -> None:
     nothing = read_machine(tmp_path / "gone", STATE, SHANGHAI)
     assert (nothing.interfaces, nothing.mounts, nothing.swaps) == ((), (), ())
@@ -689,6 +817,8 @@ def test_whatever_a_program_prints_nothing_raises(text: str) -> None:
     parse_monitors(text + "Wiphy a\n\tSupported interface modes:\n" + text)
     parse_country(text)
     parse_version(text)
+    parse_throttled(text)
+    parse_throttled("throttled=0x" + text)
 
 
 def make_pipe(path: Path) -> None:
@@ -720,6 +850,21 @@ def test_iw_is_understood() -> None:
     assert parse_country(IW_REG) == "CN"
     assert parse_country("global\ncountry 00: DFS-UNSET\n") == "00"
     assert parse_country("") == ""
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("throttled=0x0\n", Power(low_now=False, was_low=False)),
+        ("throttled=0x50005\n", Power(low_now=True, was_low=True)),
+        ("throttled=0x50000\n", Power(low_now=False, was_low=True)),
+        ("throttled=0xe0008\n", Power(low_now=False, was_low=False)),  # too hot is another matter
+        ("VCHI initialization failed\n", None),
+        ("", None),
+    ],
+)
+def test_what_the_firmware_says_of_the_supply_is_understood(printed: str, expected: Power | None) -> None:
+    assert parse_throttled(printed) == expected
 
 
 # Asking
@@ -789,6 +934,28 @@ def test_iw_is_asked(tmp_path: Path) -> None:
     assert ask(ask_iw(tmp_path / "gone")) == Wireless()
 
 
+def test_the_machines_own_network_is_the_one_that_the_driver_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse() -> NoReturn:
+        raise PermissionError
+
+    assert ask(ask_own_network()) == ask(monitor.own_network())
+    monkeypatch.setattr(netlink, "list_links", refuse)
+    assert ask(ask_own_network()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [("echo throttled=0x50000", Power(False, True)), ("exit 255", Power(False)), (None, Power(False))],
+)
+def test_the_firmware_goes_before_the_kernels_sensor(tmp_path: Path, script: str | None, expected: Power) -> None:
+    root = build_machine(tmp_path)
+    if script:
+        place(root / "usr/bin/vcgencmd", f"#!/bin/sh\n{script}\n")
+        (root / "usr/bin/vcgencmd").chmod(0o755)
+    simulated = replace(with_broker("mqtt://127.0.0.1:1"), receivers=())
+    assert ask(find_out(simulated, root)).power == expected
+
+
 @pytest.mark.parametrize("script", ["exec sleep 60", "exit 3", "kill -9 $$"])
 def test_a_program_that_fails_or_hangs_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
@@ -832,6 +999,17 @@ def with_broker(url: str, **changes: Any) -> Config:
     return replace(CONFIG, mqtt=Mqtt(url, **changes))
 
 
+def told_of(config: Config, root: Path) -> Broker:
+    """Ask the only broker of a configuration."""
+    (broker,) = ask(ask_brokers(config, root))
+    assert broker.address == parse_url(config.mqtt.url)
+    return broker
+
+
+def cause_of(broker: Broker) -> Cause | None:
+    return broker.trouble.cause if broker.trouble else None
+
+
 @pytest.mark.skipif(shutil.which("mosquitto_passwd") is None, reason="needs mosquitto_passwd")
 def test_the_password_is_tried(tmp_path: Path) -> None:
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
@@ -839,24 +1017,25 @@ def test_the_password_is_tried(tmp_path: Path) -> None:
     subprocess.run(["mosquitto_passwd", "-b", passwords, "door-pi", "right"], check=True, capture_output=True)
     with running_broker(tmp_path / "broker", f"allow_anonymous false\npassword_file {passwords}") as broker:
         config = with_broker(broker.url, username="door-pi", password_file=secret)
-        assert ask(ask_broker(config, tmp_path)) == Broker(False, inquiry.UNREADABLE)
+        assert str(told_of(config, tmp_path).trouble) == f"the file {secret} is not there"
         secret.write_text("wrong\n")
-        assert ask(ask_broker(config, tmp_path)) == Broker(False, "the broker refuses us: not authorized")
+        assert cause_of(told_of(config, tmp_path)) is Cause.REFUSED
         secret.write_text("right\n")
-        assert ask(ask_broker(config, tmp_path)) == Broker(True)
+        assert told_of(config, tmp_path).trouble is None
         place(tmp_path / "etc/credstore/secret", "wrong\n")
-        assert not ask(ask_broker(config, tmp_path)).accepted, "the service's own store goes first"
+        assert told_of(config, tmp_path).trouble, "the service's own store goes first"
         assert "right" not in broker.log
 
 
 def test_asking_the_broker_disturbs_nobody_and_leaves_nothing(tmp_path: Path) -> None:
     with (
         running_broker(tmp_path / "broker") as broker,
-        VirtualClient(broker.port, "hushbell-lilac-01-door-pi", "#") as us,
+        VirtualClient(broker.port, "hushbell-kiosk-01-door-pi", "#") as us,
     ):
-        assert ask(ask_broker(with_broker(broker.url), tmp_path)) == Broker(True)
+        config = replace(with_broker(broker.url), store=replace(CONFIG.store, id="kiosk-01"))
+        assert told_of(config, tmp_path) == Broker(parse_url(broker.url))
         assert {(message.topic, message.payload) for message in us.received} <= {
-            ("hushbell/v1/lilac-01/gateways/door-pi/doctor", b"")
+            ("hushbell/v1/kiosk-01/gateways/door-pi/doctor", b"")
         }
         assert "already connected" not in broker.log
         us.publish("last", 1)
@@ -870,25 +1049,25 @@ def test_asking_the_broker_disturbs_nobody_and_leaves_nothing(tmp_path: Path) ->
 def test_a_broker_that_lets_us_in_and_not_speak_is_told(tmp_path: Path) -> None:
     (tmp_path / "acl").write_text("topic read #\n")
     with running_broker(tmp_path / "broker", f"allow_anonymous true\nacl_file {tmp_path / 'acl'}") as broker:
-        assert ask(ask_broker(with_broker(broker.url), tmp_path)) == Broker(True, refusal="not authorized")
+        assert told_of(with_broker(broker.url), tmp_path).refusal == "the user may not do this"
 
 
-def test_nobody_there_is_told(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    told = ask(ask_broker(with_broker(f"mqtt://127.0.0.1:{port}"), tmp_path))
-    assert told == Broker(False, f"nobody listens at 127.0.0.1:{port}")
+def test_each_of_several_brokers_is_asked(tmp_path: Path) -> None:
+    with running_broker(tmp_path / "broker") as broker:
+        config = with_broker("mqtt://127.0.0.1:1", others=(broker.url,))
+        first, second = ask(ask_brokers(config, tmp_path))
+    assert (cause_of(first), second.trouble) == (Cause.NOBODY_LISTENS, None)
 
 
 def test_a_silent_broker_is_waited_for_no_longer_than_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inquiry, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(inquiry, "PATIENCE_S", 0.6)
 
-    async def scene() -> Broker:
+    async def scene() -> Cause | None:
         async with serving(Peer(b"")) as url:
-            return await ask_broker(with_broker(url), tmp_path)
+            (broker,) = await ask_brokers(with_broker(url), tmp_path)
+            return cause_of(broker)
 
-    assert ask(scene()) == Broker(False, "the broker does not answer")
+    assert ask(scene()) is Cause.MUTE
 
 
 def test_a_name_that_takes_for_ever_is_waited_for_no_longer_than_patience(
@@ -896,50 +1075,10 @@ def test_a_name_that_takes_for_ever_is_waited_for_no_longer_than_patience(
 ) -> None:
     held = threading.Event()
     monkeypatch.setattr(inquiry, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: held.wait(10))
-    told = ask(ask_broker(with_broker("mqtt://broker.example"), tmp_path))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: held.wait(10) and [])
+    told = told_of(with_broker("mqtt://broker.example"), tmp_path)
     held.set()
-    assert told == Broker(False, "the broker does not answer")
-
-
-def test_an_unknown_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object) -> None:
-        raise socket.gaierror
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    told = ask(ask_broker(with_broker("mqtt://broker.example"), tmp_path))
-    assert told == Broker(False, "nobody knows the name broker.example")
-
-
-def connection_reasons() -> Iterator[str]:
-    """Yield what the connection itself says, so that a word changed there is noticed here."""
-    settings = connection.Settings(connection.parse_url("mqtts://broker"), "id", connection.Outgoing("t", b""))
-    untrusted = ssl.SSLCertVerificationError()
-    untrusted.verify_message = "self-signed certificate"
-    strange = ssl.SSLError()
-    strange.reason = "WRONG_VERSION_NUMBER"
-    errors = (
-        untrusted,
-        strange,
-        socket.gaierror(),
-        ConnectionRefusedError(),
-        TimeoutError(),
-        FileNotFoundError(),
-    )
-    yield from (connection._connect_words(error, settings) for error in errors)
-    yield from ("the broker does not answer", "the broker refuses us: banned", inquiry.UNREADABLE)
-    yield "the broker hung up without a greeting, it may not speak MQTT 5"
-
-
-def test_every_reason_of_the_connection_is_known() -> None:
-    reasons = list(connection_reasons())
-    known = {cause for cause in CAUSES for reason in reasons if reason.startswith(cause)}
-    assert known == set(CAUSES)
-    assert all(any(reason.startswith(cause) for cause in CAUSES) for reason in reasons)
-
-
-def test_the_kernel_says_whether_the_clock_is_right() -> None:
-    assert clock_is_synchronised() in (True, False, None)
+    assert cause_of(told) is Cause.SILENT
 
 
 # The command
@@ -948,7 +1087,7 @@ def test_the_kernel_says_whether_the_clock_is_right() -> None:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A configuration on a healthy Pi with its broker; the machine lies in the folder `pi`."""
-    monkeypatch.setattr(inquiry, "clock_is_synchronised", lambda: True)
+    monkeypatch.setattr(clock, "is_synchronised", lambda root: True)
     build_machine(tmp_path / "pi", {"usr/local/lib/systemd/system/hushbell.service": None})
     with running_broker(tmp_path / "broker") as broker:
         mqtt = f'{{url: "{broker.url}"}}'
@@ -1063,7 +1202,7 @@ def test_all_is_asked_at_once(bus: PrivateBus, tmp_path: Path, monkeypatch: pyte
         facts = ask(scene(point))
         took = time.monotonic() - began
     assert took < 3.0
-    assert (facts.bluetooth.trouble, facts.broker.accepted) == (RadioState.FAILED, False)
+    assert (facts.bluetooth.trouble, cause_of(facts.brokers[0])) == (RadioState.FAILED, Cause.MUTE)
     assert facts.hostapds[0].answer is Answer.SILENT
 
 
@@ -1091,7 +1230,7 @@ def texts(node: ast.expr) -> Iterator[str]:
         yield node.value
 
 
-@pytest.mark.parametrize("module", ["__init__", "access", "bluetooth", "broker", "host", "wifi"])
+@pytest.mark.parametrize("module", ["__init__", "access", "bluetooth", "broker", "deafness", "host", "wifi"])
 def test_every_message_has_a_chinese_twin(module: str) -> None:
     found = set(spoken(ast.parse((ROOT / "gateway/doctor" / f"{module}.py").read_text(encoding="utf-8"))))
     assert found

@@ -1,5 +1,6 @@
 from datetime import time
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,12 +8,25 @@ import pytest
 from drivers.driver import RadioState
 from gateway.config import Config, Gateway, Group, Hours, Mqtt, Receiver, Staff, Store
 from gateway.health import STARTING_GRACE_S, Health
+from gateway.staff import StaffDevices
 
 START = 1_763_784_000.0  # 2025-11-22 12:00 in Shanghai
 LATER = START + STARTING_GRACE_S
+UP = 100.0  # of the steady clock, at the start
 
 
-def health(groups: tuple[Group, ...] = (Group("floor"),), hours: Hours | None = None) -> Health:
+class Shop(Health):
+    """A shop's health, and the staff devices that it knows of."""
+
+    def __init__(self, config: Config) -> None:
+        self.staff = StaffDevices(config.staff.groups)
+        super().__init__(config, {"floor"}, self.staff.online_in, wall=START, steady=UP)
+
+    def device(self, device: str) -> None:
+        self.staff.take(device, online=True)
+
+
+def health(groups: tuple[Group, ...] = (Group("floor"),), hours: Hours | None = None) -> Shop:
     config = Config(
         Path("hushbell.yaml"),
         Store("lilac", ZoneInfo("Asia/Shanghai"), opening_hours=hours),
@@ -23,18 +37,24 @@ def health(groups: tuple[Group, ...] = (Group("floor"),), hours: Hours | None = 
         (),
         staff=Staff(groups),
     )
-    found = Health(config, {"floor"}, START)
+    found = Shop(config)
     found.radio("door", RadioState.HEARING, "")
     found.radio("air", RadioState.HEARING, "")
     return found
 
 
+def judged(shop: Health, wall: float, steady: float | None = None) -> dict[str, Any]:
+    """Return the status after a judgement; the steady clock goes with the wall clock unless told otherwise."""
+    shop.judge(wall=wall, steady=UP + wall - START if steady is None else steady)
+    return shop.status()
+
+
 def test_all_radios_hearing_and_a_device_online_is_online() -> None:
     all_well = health()
-    all_well.device("badge-1", online=True)
-    assert all_well.status(LATER) == {
+    all_well.device("badge-1")
+    assert judged(all_well, LATER) == {
         "state": "online",
-        "since": "2025-11-22T12:00:15.000+08:00",
+        "since": "2025-11-22T12:00:00.000+08:00",
         "receivers": {"door": "hearing", "air": "hearing"},
         "reasons": [],
     }
@@ -42,20 +62,20 @@ def test_all_radios_hearing_and_a_device_online_is_online() -> None:
 
 def test_a_lost_radio_degrades_and_says_why_and_its_return_mends() -> None:
     one_lost = health()
-    one_lost.device("badge-1", online=True)
+    one_lost.device("badge-1")
     one_lost.radio("door", RadioState.MISSING, "adapter hci0 is gone")
-    status = one_lost.status(LATER)
+    status = judged(one_lost, LATER)
     assert (status["state"], status["reasons"]) == ("degraded", ["receiver door is missing: adapter hci0 is gone"])
     one_lost.radio("door", RadioState.HEARING, "")
-    assert one_lost.status(LATER + 5)["state"] == "online"
+    assert judged(one_lost, LATER + 5)["state"] == "online"
 
 
 def test_a_radio_may_be_starting_for_a_while_and_no_longer() -> None:
     starting = health()
-    starting.device("badge-1", online=True)
+    starting.device("badge-1")
     starting.radio("door", RadioState.STARTING, "")
-    assert starting.status(START + 1)["state"] == "online"
-    assert starting.status(LATER)["state"] == "degraded"
+    assert judged(starting, START + 1)["state"] == "online"
+    assert judged(starting, LATER)["state"] == "degraded"
 
 
 @pytest.mark.parametrize(
@@ -70,13 +90,13 @@ def test_a_group_is_heard_through_its_own_devices_or_through_any_when_it_names_n
     group: Group, online: str, state: str
 ) -> None:
     shop = health((group,))
-    shop.device(online, online=True)
-    assert shop.status(LATER)["state"] == state
+    shop.device(online)
+    assert judged(shop, LATER)["state"] == state
 
 
 def test_no_device_online_degrades_in_opening_hours_only() -> None:
     def state(hours: Hours) -> object:
-        return health(hours=hours).status(LATER)["state"]
+        return judged(health(hours=hours), LATER)["state"]
 
     assert state(Hours(time(10), time(22))) == "degraded"
     assert state(Hours(time(14), time(22))) == "online"
@@ -84,6 +104,27 @@ def test_no_device_online_degrades_in_opening_hours_only() -> None:
 
 def test_since_is_when_the_state_last_changed() -> None:
     shop = health()
-    shop.device("badge-1", online=True)
-    shop.status(LATER)
-    assert shop.status(LATER + 60)["since"] == "2025-11-22T12:00:15.000+08:00"
+    assert judged(shop, LATER)["since"] == "2025-11-22T12:00:15.000+08:00", "no device is online"
+    assert judged(shop, LATER + 30)["since"] == "2025-11-22T12:00:15.000+08:00"
+    shop.device("badge-1")
+    assert judged(shop, LATER + 60)["since"] == "2025-11-22T12:01:15.000+08:00"
+
+
+def test_to_read_the_status_decides_nothing() -> None:
+    shop = health()
+    judged(shop, LATER)
+    before = shop.status()
+    shop.device("badge-1")
+    assert shop.status() == shop.status() == before
+    assert judged(shop, LATER)["state"] == "online"
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, -20.0, 20.0, 50 * 365 * 86_400.0])
+def test_a_wall_clock_that_is_set_at_boot_neither_hides_nor_invents_a_fault(jump_s: float) -> None:
+    shop = health()
+    shop.radio("door", RadioState.STARTING, "")
+    assert judged(shop, START + jump_s, UP + STARTING_GRACE_S - 1)["state"] == "online"
+    assert judged(shop, START + jump_s, UP + STARTING_GRACE_S)["reasons"] == [
+        "receiver door is starting",
+        "no device of group floor is online",
+    ]

@@ -1,3 +1,4 @@
+from collections import Counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -5,10 +6,11 @@ import pytest
 from drivers.driver import RadioState, Rung
 from drivers.sighting import Sighting
 from gateway.config import DriverName, Receiver, Reference
-from gateway.lookout import Lookout
+from gateway.lookout import CRASHED, PROOF_S, Lookout
 
 IDENTITY = bytes(range(20))
 OPEN, CLOSED = True, False
+ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def frame(identity: bytes = b"") -> list[Sighting]:
@@ -97,10 +99,65 @@ def test_the_silence_of_what_speaks_seldom_means_nothing(driver: DriverName, sca
 
 
 def test_the_health_message_tells_quiet_from_hearing_and_when_and_how_much_was_heard() -> None:
-    look = lookout()
-    zone = ZoneInfo("Asia/Shanghai")
-    assert look.row(zone) == {"state": "hearing", "last_heard": None, "rate": 0.0}
+    look, nothing = lookout(), Counter[str]()
+    assert look.row(ZONE, nothing) == {
+        "state": "hearing",
+        "last_heard": None,
+        "rate": 0.0,
+        "heard": 0,
+        "decoded": 0,
+        "dropped": 0,
+        "restarts": 0,
+    }
     live(look, 0, 600, heard=b"")
-    assert look.row(zone) == {"state": "hearing", "last_heard": "2025-11-22T12:00:00.000+08:00", "rate": 1.0}
+    row = look.row(ZONE, nothing)
+    assert (row["state"], row["last_heard"], row["rate"]) == ("hearing", "2025-11-22T12:00:00.000+08:00", 1.0)
     live(look, 600, 60)
-    assert (look.row(zone)["state"], look.row(zone)["rate"]) == ("quiet", pytest.approx(0.37, abs=0.01))
+    row = look.row(ZONE, nothing)
+    assert (row["state"], row["rate"], row["decoded"]) == ("quiet", pytest.approx(0.37, abs=0.01), 600)
+
+
+def test_the_health_message_tells_what_was_dropped_and_what_was_tried_by_cause_and_in_all() -> None:
+    look = lookout()
+    look.take(frame())
+    counters = Counter({"heard": 3, "dropped": 2, "malformed": 5, "rescan": 4, "restart": 1, "restart-refused": 1})
+    row = look.row(ZONE, counters + Counter({CRASHED: 1}))
+    assert (row["heard"], row["decoded"], row["dropped"], row["restarts"]) == (3, 1, 2, 6)
+    assert (row["malformed"], row["rescan"], row["restart-refused"]) == (5, 4, 1)
+
+
+def test_a_radio_that_fails_at_each_try_is_helped_however_often_it_says_that_it_hears() -> None:
+    look, shown, rungs = lookout(), set(), []
+    for now in range(100):
+        look.report(RadioState.FAILED, "capture fails with the error EIO")
+        shown.add(look.fares)
+        rungs += live(look, 2 * now, 1)
+        look.report(RadioState.HEARING, "")
+        shown.add(look.fares)
+        rungs += live(look, 2 * now + 1, 1)
+    assert shown == {(RadioState.FAILED, "capture fails with the error EIO")}
+    assert rungs == [(30, Rung.RESCAN), (60, Rung.POWER_CYCLE), (120, Rung.RESTART)]
+
+
+@pytest.mark.parametrize("state", [RadioState.FAILED, RadioState.BUSY])
+def test_a_radio_that_failed_and_hears_for_a_while_is_well(state: RadioState) -> None:
+    look = lookout()
+    live(look, 0, 10)
+    look.report(state, "why")
+    live(look, 10, 10)
+    look.report(RadioState.HEARING, "")
+    live(look, 20, int(PROOF_S) - 1)
+    assert look.fares == (state, "why")
+    live(look, 19 + int(PROOF_S), 1)
+    assert look.fares == (RadioState.HEARING, "")
+
+
+@pytest.mark.parametrize("state", [RadioState.OFF, RadioState.MISSING, RadioState.DENIED])
+def test_a_failure_is_over_when_something_else_is_wrong(state: RadioState) -> None:
+    look = lookout()
+    live(look, 0, 10)
+    look.report(RadioState.FAILED, "why")
+    look.report(state, "because")
+    assert look.fares == (state, "because")
+    look.report(RadioState.HEARING, "")
+    assert look.fares == (RadioState.HEARING, "")

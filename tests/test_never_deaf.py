@@ -42,7 +42,7 @@ class Shop:
         config = Config(Path(), store, Gateway("pi"), Mqtt("mqtt://127.0.0.1"), (receiver,), (), ())
         self.driver = BleDriver("door", None, self.wall)
         self.lookout = Lookout(receiver, self.driver.rungs, has_hours=True)
-        self.health = Health(config, (), NOON)
+        self.health = Health(config, (), lambda _: [], wall=NOON, steady=0.0)
         self.bluez: VirtualBlueZ
         self.online: list[bool] = []
         self.reasons: set[str] = set()
@@ -104,7 +104,8 @@ class Shop:
         self.health.radio("door", *self.lookout.fares)
         if rung:
             self.driver.recover(rung)
-        status = self.health.status(self.wall())
+        self.health.judge(wall=self.wall(), steady=now)
+        status = self.health.status()
         self.online.append(status["state"] == "online")
         self.reasons.update(status["reasons"])
         self._hollow_s += self.online[-1]

@@ -106,6 +106,22 @@ def test_the_environment_follows_the_files_that_define_it(checkout: Path, file: 
     assert not prepares(checkout)
 
 
+def test_what_npm_installs_is_installed_once_and_without_running_it(checkout: Path) -> None:
+    folder = checkout / "tests" / "asyncapi"
+    folder.mkdir(parents=True)
+    for name in ("package.json", "package-lock.json"):
+        (folder / name).write_text("{}\n")
+
+    def installs(npm: str) -> subprocess.CompletedProcess[str]:
+        return shell(f"npm() {{ {npm}; }}\nprepare_node tests/asyncapi", checkout / "scripts" / "setup.sh")
+
+    assert installs("return 1").returncode == 1
+    assert "--ignore-scripts" in installs('echo "npm $*"').stderr
+    assert installs("return 1").stderr == ""
+    (folder / "package-lock.json").write_text("{ }\n")
+    assert "npm ci" in installs('echo "npm $*"').stderr
+
+
 def test_a_checkout_that_was_moved_is_set_up_again(checkout: Path) -> None:
     prepares(checkout)
     assert prepares(checkout.rename(checkout.with_name("elsewhere")))
@@ -138,6 +154,16 @@ def test_installing_twice_keeps_the_shops_own_configuration(tmp_path: Path) -> N
     assert install("--root", tmp_path).returncode == 0
     assert settings.read_text() == "store: {id: ours}\n"
     assert files_under(tmp_path) == placed
+
+
+def test_the_right_to_start_bluetoothd_anew_is_laid_where_polkit_looks(tmp_path: Path) -> None:
+    install("--root", tmp_path)
+    rule = tmp_path / "etc/polkit-1/rules.d/50-hushbell.rules"
+    assert rule.read_text() == (ROOT / "systemd/hushbell.rules").read_text()
+    assert rule.stat().st_mode & 0o777 == 0o644, "polkit reads as a user of its own"
+    (rule.parent / "60-ours.rules").touch()
+    install("--remove", "--root", tmp_path)
+    assert [each.name for each in rule.parent.iterdir()] == ["60-ours.rules"]
 
 
 def test_removing_leaves_configuration_and_state_and_purging_nothing(tmp_path: Path) -> None:

@@ -95,6 +95,21 @@ def test_it_says_when_it_is_ready_and_that_it_lives() -> None:
     assert setting("Restart") == ["on-failure"]
 
 
+def test_its_right_to_start_bluetoothd_anew_is_for_that_user_unit_and_verb_alone() -> None:
+    rule = (ROOT / "systemd" / "hushbell.rules").read_text()
+    code = " ".join(re.sub(r"^//.*\n", "", rule, flags=re.MULTILINE).split())
+    whole = re.fullmatch(
+        r"polkit\.addRule\(function\(action, subject\) \{ if \((.*)\) \{ return polkit\.Result\.YES; \} \}\);", code
+    )
+    assert whole, "one rule, which says yes or nothing"
+    assert whole[1].split(" && ") == [
+        'action.id == "org.freedesktop.systemd1.manage-units"',
+        f'subject.user == "{setting("User")[0]}"',
+        'action.lookup("unit") == "bluetooth.service"',
+        'action.lookup("verb") == "restart"',
+    ]
+
+
 def test_the_user_may_speak_with_bluez(tmp_path: Path) -> None:
     for name in ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"):
         file = tmp_path / name

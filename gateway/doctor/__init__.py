@@ -15,6 +15,7 @@ from gateway.configfile import read_config_file, read_rules
 from gateway.doctor.access import check_hostapd, check_rights, check_switches
 from gateway.doctor.bluetooth import check_bluetooth
 from gateway.doctor.broker import check_broker
+from gateway.doctor.deafness import check_deafness
 from gateway.doctor.facts import Facts
 from gateway.doctor.findings import Finding, State, advice, anything_missing, missing, ok
 from gateway.doctor.host import (
@@ -42,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     check_switches,
     check_rights,
     check_hostapd,
+    check_deafness,
     check_broker,
     check_clock,
     check_timezone,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
+from drivers.links import RADIOTAP
 from gateway.config import Config, Receiver
-from gateway.doctor.facts import RADIOTAP, Account, Answer, Facts, Hostapd, Interface, Machine, Switch
+from gateway.doctor.facts import Account, Answer, Facts, Hostapd, Interface, Machine, Switch
 from gateway.doctor.findings import Finding, advice, missing, ok
+from gateway.lookout import is_judged
 
 INSTALL = "sudo ./scripts/install"
+SERVICE_USER = "hushbell"
 
 RADIOS = {"ble": "bluetooth", "wifi": "wlan"}
 """What the kernel calls the radio of a driver."""
@@ -53,6 +56,8 @@ def check_rights(config: Config, facts: Facts) -> Iterator[Finding]:
         yield _judge_capture(bell)
     if any(receiver.driver == "ble" for receiver in config.receivers):
         yield _judge_group(bell)
+    if any(receiver.driver == "ble" and is_judged(receiver) for receiver in config.receivers):
+        yield from _judge_restart(facts.machine)
     if not bell.can("CAP_NET_ADMIN"):
         interfaces = {each.name: each for each in facts.machine.interfaces}
         found = ((receiver, interfaces.get(receiver.interface or "")) for receiver in wifi)
@@ -72,6 +77,18 @@ def _judge_group(bell: Account) -> Finding:
         return ok("rights", "{user} may use Bluetooth", user=bell.name)
     join = f"sudo usermod -aG bluetooth {quote(bell.name)}"
     return advice("rights", "{user} is not in the group bluetooth, which some systems ask for", join, user=bell.name)
+
+
+def _judge_restart(machine: Machine) -> Iterator[Finding]:
+    """Judge the last rung of recovery, which polkit must allow (docs/never-deaf.md); no word where we may not look."""
+    bell = machine.bell
+    ruled = machine.restart_rule and bell.name == SERVICE_USER
+    if bell.is_root or (ruled and machine.polkit_installed):
+        yield ok("rights", "{user} may start bluetoothd anew where a radio stays deaf", user=bell.name)
+    elif machine.restart_rule is not None:
+        steps = ["sudo apt-get install polkitd"] * (not machine.polkit_installed) + [INSTALL] * (not ruled)
+        text = "{user} may not start bluetoothd anew where a radio stays deaf, the last thing that may help"
+        yield advice("rights", text, " && ".join(steps), user=bell.name)
 
 
 def _judge_tuning(receiver: Receiver, interface: Interface, bell: Account) -> Iterator[Finding]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from drivers.bluez_watch import Adapter
+from drivers.bluez_watch import Adapter, choose
 from drivers.driver import RadioState
 from gateway.config import Config, Receiver
 from gateway.doctor.facts import Account, Bluetooth, Facts
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
+from rules.messages import say
 
 OLDEST_BLUEZ = (5, 66)
 """The oldest that Hushbell was tried with; Debian 12 has it."""
 
 PI_SETTINGS = "/boot/firmware/config.txt"
+ALLOW_PASSIVE = (
+    r"sudo sed -i 's/^#\?Experimental\s*=.*/Experimental = true/' /etc/bluetooth/main.conf && "
+    "sudo systemctl restart bluetooth"
+)
 ENABLE = f"sudo sed -i '/^dtoverlay=disable-bt/s/^/#/' {PI_SETTINGS} && sudo reboot"
 
 
@@ -25,6 +30,7 @@ def check_bluetooth(config: Config, facts: Facts) -> Iterator[Finding]:
         return
     yield _judge_bluez(facts.bluetooth, facts.machine.me)
     if facts.bluetooth.running:
+        yield from _list_adapters(facts.bluetooth.adapters)
         yield from (_judge_adapter(receiver, config, facts) for receiver in receivers)
 
 
@@ -61,24 +67,45 @@ def _judge_version(bluetooth: Bluetooth) -> Finding:
     )
 
 
+def _list_adapters(adapters: tuple[Adapter, ...]) -> Iterator[Finding]:
+    if adapters:
+        told = "; ".join(f"{adapter.name} ({_powers(adapter)}, {_abilities(adapter)})" for adapter in adapters)
+        yield ok("adapters", "{adapters}", adapters=told)
+
+
+def _powers(adapter: Adapter) -> str:
+    if adapter.blocked:
+        return say("blocked")
+    return say("on") if adapter.powered else say("off")
+
+
+def _abilities(adapter: Adapter) -> str:
+    if not adapter.low_energy:
+        return say("no Low Energy")
+    return say("can scan actively and passively") if adapter.passive else say("can scan actively")
+
+
 def _judge_adapter(receiver: Receiver, config: Config, facts: Facts) -> Finding:
     """Judge the adapter that the driver will take: the one named, or the first that is on."""
-    fitting = [adapter for adapter in facts.bluetooth.adapters if _fits(adapter, receiver.adapter)]
-    if not fitting:
+    adapters = facts.bluetooth.adapters
+    adapter = choose(adapters, receiver.adapter)
+    if adapter is None:
         return _no_adapter(receiver, config, facts)
-    adapter = min(fitting, key=lambda adapter: (not adapter.powered, adapter.name))
+    rivals = (each for each in config.receivers if each.driver == "ble")
+    first = next(each.id for each in rivals if choose(adapters, each.adapter) is adapter)
     if adapter.blocked:
         text, command = "{receiver}: {adapter} is blocked", "sudo rfkill unblock bluetooth"
     elif not adapter.powered:
         text = "{receiver}: {adapter} is switched off"
         command = f"sudo btmgmt --index {adapter.name.removeprefix('hci')} power on"
+    elif first != receiver.id:
+        text, command = "{receiver}: {adapter} is the adapter of {other} already, take another", edit(config)
+    elif receiver.scan == "passive" and not adapter.passive:
+        text = "{receiver}: BlueZ lets nobody scan passively on {adapter}, which scan: passive needs"
+        command = ALLOW_PASSIVE
     else:
         return ok("adapter", "{receiver}: {adapter} is there and on", receiver=receiver.id, adapter=adapter.name)
-    return missing("adapter", text, command, receiver=receiver.id, adapter=adapter.name)
-
-
-def _fits(adapter: Adapter, wanted: str | None) -> bool:
-    return adapter.low_energy if wanted is None else wanted == adapter.name or wanted.upper() == adapter.address
+    return missing("adapter", text, command, receiver=receiver.id, adapter=adapter.name, other=first)
 
 
 def _no_adapter(receiver: Receiver, config: Config, facts: Facts) -> Finding:

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from drivers.bluez_watch import Adapter
 from drivers.driver import RadioState
+from gateway.mqtt.address import Address
+from gateway.mqtt.trouble import Trouble
 
 Version = tuple[int, int]
-
-RADIOTAP = 803  # ARPHRD_IEEE80211_RADIOTAP of linux/if_arp.h
 
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -31,7 +31,7 @@ class Account:
         return self.uid == 0
 
     def can(self, capability: str) -> bool:
-        return self.is_root or capability in self.capabilities
+        return capability in self.capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,6 @@ class Interface:
     link_type: int | None = None  # ARPHRD_* of linux/if_arp.h
     up: bool = False
     connected: bool = False  # to a network, or serving one
-    default_route: bool = False
     monitor: bool | None = None
 
 
@@ -152,6 +151,8 @@ class Machine:
     mounts: tuple[Mount, ...] = ()
     adapter_folders: tuple[PurePosixPath, ...] = ()  # of bluetoothd, one for each adapter
     bluetooth_mount_installed: bool = False
+    polkit_installed: bool = False
+    restart_rule: bool | None = False  # polkit's, for bluetoothd; None: not for us to see
     swaps: tuple[Swap, ...] = ()
     swap_keeper: SwapKeeper = SwapKeeper.FSTAB
     core_pattern: str = ""
@@ -161,11 +162,10 @@ class Machine:
     regulatory: str = ""  # as the kernel's module was told; 00 is the world; empty: not known
     country: str = ""  # of the shop, by its time zone
     timezone_file: bool = True
-    clock_stamp: bool = False  # systemd-timesyncd has set the clock since the start
     timesyncd_installed: bool = False
     state: StateFolder = field(default_factory=StateFolder)
     card: Card | None = None
-    power: Power = field(default_factory=Power)
+    low_voltage: bool | None = None  # as the kernel's sensor has it
 
     @property
     def bell(self) -> Account:
@@ -229,23 +229,26 @@ class Hostapd:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """What became of connecting; `reason` is the connection's own words, empty when it was accepted.
+    """What became of connecting to one broker: `trouble` is why it did not take us.
 
-    `refusal` is why a message was not taken, although we were.
+    `refusal` is why a message was not taken, although we were, and `remark` what else it said.
     """
 
-    accepted: bool
-    reason: str = ""
+    address: Address
+    trouble: Trouble | None = None
     refusal: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that was found out."""
+    """All that was found out; `own_network` are the names of the interfaces by which this machine reaches others."""
 
     machine: Machine
     bluetooth: Bluetooth
     wireless: Wireless
     hostapds: tuple[Hostapd, ...]
-    broker: Broker
-    clock_synchronised: bool | None  # as the kernel says
+    brokers: tuple[Broker, ...]
+    clock_synchronised: bool | None  # None: nobody says
+    power: Power = field(default_factory=Power)
+    own_network: frozenset[str] = frozenset()

@@ -45,6 +45,11 @@ def list_names(folder: Path) -> list[str]:
         return []
 
 
+def may_list(folder: Path) -> bool:
+    """Tell whether we may see what is in a folder."""
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
 def link_name(path: Path) -> str:
     """Return the last part of where a link leads, such as the driver of a device."""
     try:

@@ -31,7 +31,7 @@ SWAP_OFF = {
 
 def check_clock(config: Config, facts: Facts) -> Iterator[Finding]:
     """Judge whether somebody keeps the clock right."""
-    if facts.clock_synchronised or facts.machine.clock_stamp:
+    if facts.clock_synchronised:
         yield ok("clock", "the clock is synchronised")
     elif facts.clock_synchronised is None:
         yield advice("clock", "whether the clock is synchronised cannot be told", "timedatectl")
@@ -156,7 +156,7 @@ def check_card(config: Config, facts: Facts) -> Iterator[Finding]:
 
 def check_power(config: Config, facts: Facts) -> Iterator[Finding]:
     """Judge the supply of a Raspberry Pi."""
-    power = facts.machine.power
+    power = facts.power
     if power.low_now:
         yield missing(
             "power", "the supply gives too little voltage now: radios fail, use the Pi's own supply and cable"

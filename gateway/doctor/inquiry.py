@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import re
 import socket
-import threading
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
-from struct import unpack_from
 from typing import Final, TypeVar
 
 from drivers.bluez_watch import Adapter, BlueZWatch
 from drivers.driver import RadioState
 from drivers.errors import RadioError
 from drivers.stations import LONGEST, parse_pong
-from gateway.config import Config, Mqtt, Receiver
-from gateway.doctor.facts import Answer, Bluetooth, Broker, Facts, Hostapd, Version, Wireless
-from gateway.doctor.files import is_there, look_at
+from gateway import clock, control
+from gateway.config import Config, Receiver
+from gateway.control import ControlError
+from gateway.doctor.facts import Answer, Bluetooth, Broker, Facts, Hostapd, Power, Version, Wireless
+from gateway.doctor.files import look_at
 from gateway.doctor.machine import read_machine
-from gateway.mqtt.connection import Connection, LinkState, Outgoing, PublishError, Settings, parse_url
+from gateway.mqtt.address import parse_url
+from gateway.mqtt.connection import Connection, LinkState
+from gateway.mqtt.outgoing import Outgoing, PublishError
+from gateway.mqtt.settings import Settings, credential_folders, make_settings
 from gateway.mqtt.topics import Topics
+from gateway.mqtt.trouble import Cause, TroubleError
 
 _Value = TypeVar("_Value")
 
@@ -35,25 +39,25 @@ PING_S: Final = 1.0
 BLUETOOTHD: Final = ("usr/libexec/bluetooth/bluetoothd", "usr/lib/bluetooth/bluetoothd", "usr/sbin/bluetoothd")
 IW: Final = ("usr/sbin/iw", "sbin/iw", "usr/bin/iw")
 HOSTAPD: Final = ("usr/sbin/hostapd",)
-
-UNREADABLE: Final = "the password cannot be read"
+VCGENCMD: Final = ("usr/bin/vcgencmd",)
 
 SEARCH, WRITE = 0o1, 0o2
 
-_TIMEX_BYTES: Final = 512  # struct timex has 208 on 64 bits
-_MAXERROR_AT: Final = 24
-_UNSYNCHRONISED_US: Final = 16_000_000  # the error at which the kernel gives its clock up, and timedatectl too
+UNDER_VOLTAGE_NOW, UNDER_VOLTAGE_SEEN = 1 << 0, 1 << 16
+"""Bits of the firmware's GET_THROTTLED (Raspberry Pi documentation, vcgencmd)."""
 
 
 async def find_out(config: Config, root: Path = Path("/")) -> Facts:
     """Ask everything that the configuration makes matter. It raises nothing and takes 5 s at most."""
     uses = {receiver.driver for receiver in config.receivers}
     async with asyncio.TaskGroup() as tasks:
-        broker = tasks.create_task(ask_broker(config, root))
+        broker = tasks.create_task(ask_brokers(config, root))
         bluez = tasks.create_task(ask_bluez(root)) if "ble" in uses else None
         iw = tasks.create_task(ask_iw(root)) if "wifi" in uses else None
+        own = tasks.create_task(ask_own_network()) if "wifi" in uses else None
         points = [receiver for receiver in config.receivers if receiver.driver == "hostapd"]
         hostapds = [tasks.create_task(ask_hostapd(point, root)) for point in points]
+        throttled = tasks.create_task(_output(_program(root, VCGENCMD), "get_throttled"))
         machine = read_machine(root, config.gateway.state, config.store.timezone.key)
     return Facts(
         machine,
@@ -61,7 +65,9 @@ async def find_out(config: Config, root: Path = Path("/")) -> Facts:
         iw.result() if iw else Wireless(),
         tuple(hostapd.result() for hostapd in hostapds),
         broker.result(),
-        clock_is_synchronised(),
+        clock.is_synchronised(root),
+        parse_throttled(throttled.result()) or Power(machine.low_voltage),
+        own.result() if own else frozenset(),
     )
 
 
@@ -99,6 +105,17 @@ async def ask_iw(root: Path) -> Wireless:
     program = _program(root, IW)
     phys, country = await asyncio.gather(_output(program, "phy"), _output(program, "reg", "get"))
     return Wireless(program is not None, parse_monitors(phys), parse_country(country))
+
+
+async def ask_own_network() -> frozenset[str]:
+    """Ask the kernel, as the driver will, by which interfaces this machine reaches others; none where it is silent."""
+    from drivers.monitor import own_network  # only here: pyroute2 takes half a second to import
+
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await own_network()
+    except OSError:  # a TimeoutError too
+        return frozenset()
 
 
 def parse_monitors(text: str) -> dict[str, bool]:
@@ -163,30 +180,48 @@ def _is_folder(path: Path) -> bool:
 # The broker
 
 
-async def ask_broker(config: Config, root: Path) -> Broker:
-    """Connect as the gateway would, but under a name of its own, so that a running gateway stays connected."""
+async def ask_brokers(config: Config, root: Path) -> tuple[Broker, ...]:
+    """Ask a running gateway, whose place at its broker we might take, and try the brokers that it is not on."""
+    told = await _ask_gateway(config)
     try:
         settings = _settings(config, root)
-    except (OSError, ValueError):
-        return Broker(False, UNREADABLE)
+    except TroubleError as error:
+        brokers = [Broker(parse_url(url), error.trouble) for url in config.mqtt.urls]
+        return tuple(told if told and told.address == broker.address else broker for broker in brokers)
+    one_each = [replace(settings, address=address, others=()) for address in settings.addresses]
+    return tuple(await asyncio.gather(*(_ask_broker(each, told) for each in one_each)))
+
+
+async def _ask_gateway(config: Config) -> Broker | None:
+    """Return what a running gateway says of the broker that it is on."""
+    with suppress(ControlError, OSError, ValueError, TimeoutError):
+        async with asyncio.timeout(PING_S):
+            async for answer in control.ask(config.gateway.state, {"broker": True}):
+                at = next((url for url in map(parse_url, config.mqtt.urls) if str(url) == answer.get("address")), None)
+                return Broker(at, refusal=str(answer["refusal"]), remark=str(answer["remark"])) if at else None
+    return None
+
+
+async def _ask_broker(settings: Settings, told: Broker | None) -> Broker:
+    if told and told.address == settings.address:
+        return told
     try:
         async with asyncio.timeout(PATIENCE_S):
-            if not await _resolves(settings.address.host):
-                return Broker(False, f"nobody knows the name {settings.address.host}")
             return await _try(settings)
     except TimeoutError:
-        return Broker(False, "the broker does not answer")
+        return Broker(settings.address, TroubleError(Cause.SILENT, address=settings.address).trouble)
 
 
 def _settings(config: Config, root: Path) -> Settings:
+    """Return what the service will connect with, credentials of the machine's stores included."""
     topics = Topics(config.store.id, config.gateway.id)
-    return Settings(
-        parse_url(config.mqtt.url),
+    return make_settings(
+        config.mqtt,
         f"{topics.client_id}-doctor",
-        Outgoing(topics.under(f"gateways/{config.gateway.id}/doctor"), b"", retain=True),
-        username=config.mqtt.username,
-        password=_password(config.mqtt, root),
-        ca_file=config.mqtt.ca_file,
+        Outgoing(topics.trial, b"", retain=True),
+        stores=[*credential_folders(), root / "etc/credstore", root / "run/credstore"],
+        patience_s=PATIENCE_S / 3,
+        visiting=True,
     )
 
 
@@ -198,12 +233,12 @@ async def _try(settings: Settings) -> Broker:
     try:
         link = await first
         if not link.online:
-            return Broker(False, link.reason)
+            return Broker(settings.address, link.troubles[0])
         try:
             await connection.publish(settings.will)
         except PublishError as error:
-            return Broker(True, refusal=str(error).removeprefix(f"{error.delivery.value}: "))
-        return Broker(True)
+            return Broker(settings.address, refusal=error.reason)
+        return Broker(settings.address, remark=link.remark)
     finally:
         connection.close()
         await asyncio.wait({task}, timeout=FAREWELL_S)
@@ -211,53 +246,24 @@ async def _try(settings: Settings) -> Broker:
         await asyncio.wait({task})
 
 
-async def _resolves(host: str) -> bool:
-    """Tell whether a name is known, in a thread that nobody waits for: without a network it takes half a minute."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[bool] = loop.create_future()
-
-    def look_up() -> None:
-        try:
-            socket.getaddrinfo(host, None)
-            known = True
-        except (OSError, ValueError):
-            known = False
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(_settle, answer, known)
-
-    threading.Thread(target=look_up, name="resolver", daemon=True).start()
-    return await answer
-
-
-def _password(mqtt: Mqtt, root: Path) -> str | None:
-    """Read the password that the service will use: of systemd's credentials, else of the file."""
-    file = mqtt.password_file
-    if file is None:
-        return None
-    given = os.environ.get("CREDENTIALS_DIRECTORY")
-    stores = [*([Path(given)] if given else []), root / "etc/credstore", root / "run/credstore"]
-    places = [store / file.name for store in stores]
-    return next((place for place in places if is_there(place)), file).read_text(encoding="utf-8").rstrip("\n")
-
-
 def _settle(future: asyncio.Future[_Value], value: _Value) -> None:
     if not future.done():
         future.set_result(value)
 
 
-# The kernel and programs
+# Power
 
 
-def clock_is_synchronised() -> bool | None:
-    """Ask the kernel whether somebody keeps its clock right (adjtimex(2)); None where it does not say."""
-    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
-    try:
-        if ctypes.CDLL(None).adjtimex(timex) < 0:
-            return None
-    except (OSError, AttributeError):
+def parse_throttled(text: str) -> Power | None:
+    """Read what `vcgencmd get_throttled` prints, such as throttled=0x50005."""
+    found = re.fullmatch(r"throttled=0x([0-9a-f]{1,8})", text.strip())
+    if found is None:
         return None
-    error_us: int = unpack_from("q", timex, _MAXERROR_AT)[0]
-    return error_us < _UNSYNCHRONISED_US
+    bits = int(found[1], 16)
+    return Power(bool(bits & UNDER_VOLTAGE_NOW), bool(bits & UNDER_VOLTAGE_SEEN))
+
+
+# Programs
 
 
 def _program(root: Path, places: tuple[str, ...]) -> Path | None:

@@ -8,23 +8,36 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from drivers.links import UP
 from gateway.doctor.facts import (
     Account,
     Card,
     Interface,
     Machine,
     Mount,
-    Power,
     Service,
     StateFolder,
     Swap,
     SwapKeeper,
     Switch,
 )
-from gateway.doctor.files import is_there, link_name, list_names, look_at, parse_number, read_number, read_text
+from gateway.doctor.files import (
+    is_there,
+    link_name,
+    list_names,
+    look_at,
+    may_list,
+    parse_number,
+    read_number,
+    read_text,
+)
 
 BLUETOOTH_FOLDER = PurePosixPath("/var/lib/bluetooth")
 BLUETOOTH_MOUNT = "var-lib-bluetooth.mount"
+
+POLKITD = ("usr/lib/polkit-1/polkitd", "usr/libexec/polkitd")
+RULE_FOLDERS = ("etc/polkit-1/rules.d", "usr/share/polkit-1/rules.d")
+RESTART_RULE = "50-hushbell.rules"
 
 MOST_FILES = 100
 """Of the state folder, looked at; it has a handful."""
@@ -35,15 +48,6 @@ UNIT_FOLDERS = ("usr/lib/systemd/system", "lib/systemd/system", "usr/local/lib/s
 CAPABILITIES = {12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW"}
 """Bits of linux/capability.h."""
 
-INTERFACE_IS_UP = 0x1  # IFF_UP of linux/if.h
-DEFAULT_ROUTES = {
-    "proc/net/route": (0, (1, "00000000")),
-    "proc/net/ipv6_route": (9, (1, "00")),
-}
-"""Where the interface stands in a line, and what tells a default route; lines of ::/0 on `lo` only reject."""
-
-UNDER_VOLTAGE_NOW, UNDER_VOLTAGE_SEEN = 1 << 0, 1 << 16
-"""Bits of the firmware's GET_THROTTLED (Raspberry Pi documentation, vcgencmd)."""
 
 FULL_MAC = ("brcmfmac", "ath6kl_sdio", "ath6kl_usb", "mwifiex_pcie", "mwifiex_sdio", "mwifiex_usb")
 """Drivers whose firmware keeps the air to itself; brcmfmac is the Pi's own."""
@@ -54,7 +58,6 @@ LISTENERS = (
     "mt7601u",
     "mt76x0u",
     "mt76x2u",
-    "mt7921u",
     "rt2500usb",
     "rt2800usb",
     "rt73usb",
@@ -62,6 +65,12 @@ LISTENERS = (
     "zd1211rw",
 )
 """Drivers of USB adapters that are known to do monitor mode well, all of them in Linux itself."""
+
+CHIPS = ("MT7612U", "MT7610U", "AR9271", "RT5572", "RT5372", "RT5370", "RT3070")
+"""The chips of such adapters that are still sold, best first."""
+
+HARD_OF_HEARING = ("mt7921u",)
+"""Drivers with which some kernels say that monitor mode works, and give no frame (mt7921u from Linux 6.17 on)."""
 
 
 def read_machine(root: Path, state: Path, timezone: str) -> Machine:
@@ -76,6 +85,8 @@ def read_machine(root: Path, state: Path, timezone: str) -> Machine:
         mounts=mounts,
         adapter_folders=tuple(BLUETOOTH_FOLDER / name for name in adapters if name.count(":") == 5),
         bluetooth_mount_installed=any(is_there(root / folder / BLUETOOTH_MOUNT) for folder in UNIT_FOLDERS),
+        polkit_installed=any(is_there(root / program) for program in POLKITD),
+        restart_rule=_restart_rule(root),
         swaps=tuple(_swaps(root)),
         swap_keeper=_swap_keeper(root),
         core_pattern=read_text(root / "proc/sys/kernel/core_pattern"),
@@ -85,16 +96,23 @@ def read_machine(root: Path, state: Path, timezone: str) -> Machine:
         regulatory=read_text(root / "sys/module/cfg80211/parameters/ieee80211_regdom"),
         country=_country(root, timezone),
         timezone_file=is_there(root / "usr/share/zoneinfo" / timezone),
-        clock_stamp=is_there(root / "run/systemd/timesync/synchronized"),
         timesyncd_installed=any(is_there(root / folder / "systemd-timesyncd.service") for folder in UNIT_FOLDERS),
         state=_state_folder(root, state),
         card=_card(root, Machine(mounts=mounts).mount_of(PurePosixPath(state))),
-        power=_power(root) if _is_pi(root) else Power(),
+        low_voltage=_low_voltage(root),
     )
 
 
 def _is_pi(root: Path) -> bool:
     return read_text(root / "proc/device-tree/model").startswith("Raspberry Pi")
+
+
+def _restart_rule(root: Path) -> bool | None:
+    """Look for the rule that lets the service start bluetoothd anew; polkit keeps its folders to itself and root."""
+    if any(is_there(root / folder / RESTART_RULE) for folder in RULE_FOLDERS):
+        return True
+    hidden = any(is_there(root / folder) and not may_list(root / folder) for folder in RULE_FOLDERS)
+    return None if hidden else False
 
 
 # Accounts
@@ -121,16 +139,16 @@ def _me(root: Path) -> Account:
 def _account(root: Path, name: str, capabilities: Iterable[str]) -> Account:
     """Read a user and its groups from /etc/passwd and /etc/group."""
     user = next((fields for fields in _table(root / "etc/passwd", 4) if fields[0] == name), None)
-    own = user[3] if user else ""
+    uid, own = (parse_number(user[2]), user[3]) if user else (None, "")
     groups = [
         fields for fields in _table(root / "etc/group", 4) if fields[2] == own or name in fields[3].strip().split(",")
     ]
     return Account(
         name=name,
-        uid=parse_number(user[2]) if user else None,
+        uid=uid,
         gids=frozenset(gid for gid in (parse_number(fields[2]) for fields in groups) if gid is not None),
         groups=frozenset(fields[0] for fields in groups),
-        capabilities=frozenset(capabilities),
+        capabilities=frozenset(CAPABILITIES.values() if uid == 0 else capabilities),
     )
 
 
@@ -240,7 +258,6 @@ def _card(root: Path, mount: Mount | None) -> Card | None:
 
 def _interfaces(root: Path) -> Iterator[Interface]:
     """Read the Wi-Fi interfaces: those with a phy, and those that give 802.11 frames without one."""
-    routed = set(_routed(root))
     for name in list_names(root / "sys/class/net"):
         folder = root / "sys/class/net" / name
         phy, link_type = read_text(folder / "phy80211/name"), read_number(folder / "type")
@@ -251,19 +268,10 @@ def _interfaces(root: Path) -> Iterator[Interface]:
                 phy=phy,
                 driver=driver,
                 link_type=link_type,
-                up=bool((read_number(folder / "flags", 0) or 0) & INTERFACE_IS_UP),
+                up=bool((read_number(folder / "flags", 0) or 0) & UP),
                 connected=read_text(folder / "operstate") == "up",
-                default_route=name in routed,
                 monitor=False if driver in FULL_MAC else True if driver in LISTENERS else None,
             )
-
-
-def _routed(root: Path) -> Iterator[str]:
-    for path, (place, (column, zero)) in DEFAULT_ROUTES.items():
-        for line in read_text(root / path).splitlines():
-            fields = line.split()
-            if len(fields) > max(place, column) and fields[column] == zero:
-                yield fields[place]
 
 
 def _switches(root: Path) -> Iterator[Switch]:
@@ -289,14 +297,11 @@ def _country(root: Path, timezone: str) -> str:
 # Power
 
 
-def _power(root: Path) -> Power:
-    """Ask the firmware, or the sensor that the kernel makes of it (Linux, Documentation/hwmon/raspberrypi-hwmon)."""
-    bits = read_number(root / "sys/devices/platform/soc/soc:firmware/get_throttled", 16)
-    if bits is not None:
-        return Power(bool(bits & UNDER_VOLTAGE_NOW), bool(bits & UNDER_VOLTAGE_SEEN))
+def _low_voltage(root: Path) -> bool | None:
+    """Ask the kernel's sensor for low voltage within two seconds (Linux, Documentation/hwmon/raspberrypi-hwmon)."""
     for entry in list_names(root / "sys/class/hwmon"):
         folder = root / "sys/class/hwmon" / entry
         if read_text(folder / "name") == "rpi_volt":
             alarm = read_number(folder / "in0_lcrit_alarm")
-            return Power(None if alarm is None else alarm == 1)
-    return Power()
+            return None if alarm is None else alarm == 1
+    return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
+from drivers.links import RADIOTAP
 from gateway.config import Config, Receiver
-from gateway.doctor.facts import RADIOTAP, Facts, Interface, Machine, Wireless
+from gateway.doctor.facts import Facts, Interface, Machine, Wireless
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
-from gateway.doctor.machine import LISTENERS
+from gateway.doctor.machine import CHIPS, HARD_OF_HEARING
 from rules.messages import say
 
 WORLD = "00"
@@ -36,8 +37,8 @@ def _list_interfaces(facts: Facts) -> Finding:
     for interface in facts.machine.interfaces:
         groups[can_listen(interface, facts.wireless)].append(f"{interface.name} ({interface.driver or '?'})")
     if not groups[True] and not groups[None]:
-        text = "no Wi-Fi interface here can listen; plug in a USB adapter with one of these drivers: {drivers}"
-        return missing("wifi-adapters", text, drivers=", ".join(LISTENERS))
+        text = "no Wi-Fi interface here can listen; plug in a USB adapter with one of these chips: {chips}"
+        return missing("wifi-adapters", text, chips=", ".join(CHIPS))
     told = [say(VERDICTS[verdict], names=", ".join(names)) for verdict, names in groups.items() if names]
     return ok("wifi-adapters", "{interfaces}", interfaces="; ".join(told))
 
@@ -53,8 +54,18 @@ def _judge_interface(receiver: Receiver, config: Config, facts: Facts) -> Findin
     text = _wrong_with(interface, facts)
     if text:
         return missing("interface", text, None, **about)
+    first = _first_on(interface, config, facts.machine)
+    if interface.link_type != RADIOTAP and first != receiver.id:
+        text = "{receiver}: {interface} is on the radio of {other} already, take another"
+        return missing("interface", text, edit(config), **about, other=first)
     if interface.link_type == RADIOTAP and not interface.up:
         return missing("interface", "{receiver}: {interface} is down", f"sudo ip link set {quote(name)} up", **about)
+    if interface.driver in HARD_OF_HEARING:
+        text = (
+            "{receiver}: with the driver {driver} Linux 6.17 and later may hear nothing and not say so; where this "
+            "receiver stays silent, take an adapter with one of these chips: {chips}"
+        )
+        return advice("interface", text, None, **about, chips=", ".join(CHIPS))
     if interface.link_type == RADIOTAP:
         return ok("interface", "{receiver}: {interface} is in monitor mode and up", **about)
     if can_listen(interface, facts.wireless) is None and not facts.wireless.installed:
@@ -63,14 +74,20 @@ def _judge_interface(receiver: Receiver, config: Config, facts: Facts) -> Findin
     return ok("interface", "{receiver}: Hushbell will make an interface in monitor mode beside {interface}", **about)
 
 
+def _first_on(interface: Interface, config: Config, machine: Machine) -> str:
+    """Return the first receiver that makes a monitor interface on the radio of this one."""
+    beside = [each.name for each in machine.interfaces if each.phy == interface.phy and each.link_type != RADIOTAP]
+    return next((each.id for each in config.receivers if each.driver == "wifi" and each.interface in beside), "")
+
+
 def _wrong_with(interface: Interface, facts: Facts) -> str:
     """Return what keeps an interface from being a receiver for good; nothing where nothing does."""
-    if interface.default_route:
+    if interface.name in facts.own_network:
         return "{receiver}: {interface} carries this machine's own network, take another"
     if interface.link_type == RADIOTAP:
         return ""
     beside = (each for each in facts.machine.interfaces if each.phy == interface.phy)
-    if any(each.default_route for each in beside):
+    if any(each.name in facts.own_network for each in beside):
         return "{receiver}: {interface} shares its radio with this machine's own network, take another"
     if interface.connected:
         return "{receiver}: {interface} is connected to a network or serves one, take another"
