@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from gateway.alerts import Alert
-from gateway.events import Event, Json, Outcome, Priority, StateRow, rfc3339
+from gateway.contract.catalogue import TYPE_OF
+from gateway.contract.events import (
+    AlertClaimed,
+    AlertCleared,
+    AlertExpired,
+    AlertOver,
+    AlertRaised,
+    AlertUnheard,
+    CrowdCounted,
+    OfferTriggered,
+    SecuritySuspected,
+    Stop,
+    VisitEnded,
+    VisitMoved,
+    VisitStarted,
+)
+from gateway.contract.words import Said
+from gateway.events import Event, Outcome, Priority, StateRow, rfc3339
 from gateway.follow import Follow
 from gateway.identifiers import Identifiers
+from gateway.identity.suspicion import Suspicion
 from gateway.presence.visits import Change, Visit
 from rules.situation import AlertAction, Decision, OfferAction, Situation
 
 DAY_S = 86400.0
 VISIT_LIFE_S = DAY_S
 CROWD_LIFE_S = 7 * DAY_S
+SECURITY_LIFE_S = DAY_S
+OVER_LIFE_S = 60.0  # of the word that an alert has expired
+TEST_LIFE_S = 15.0
+TEST_TEXT = "试铃，没有顾客 · Test, there is no customer"
 NO_ZONE = "~"
 """The topic level of an offer whose zone is not known; no zone can bear this id."""
 
@@ -31,9 +57,8 @@ class Announcer:
         self,
         out: Outcome,
         topic: str,
-        type_: str,
         t: float,
-        data: dict[str, Json],
+        data: Said,
         *,
         life_s: float,
         priority: Priority = Priority.ALERT,
@@ -41,7 +66,9 @@ class Announcer:
     ) -> Event:
         number = self.sequences[topic] = self.sequences.get(topic, 0) + 1
         out.put(StateRow("sequence", topic, number))
-        event = Event(self._ids.event(t), topic, f"hushbell.{type_}", t, number, data, t + life_s, priority, member)
+        body: dict[str, Any] = msgspec.to_builtins(data)
+        type_ = TYPE_OF[type(data)]
+        event = Event(self._ids.event(t), topic, type_, t, number, body, t + life_s, priority, member)
         out.events.append(event)
         return event
 
@@ -52,26 +79,28 @@ class Announcer:
         """Say that a visit started, moved or ended; without consent to `zones`, of the door only."""
         visit = change.visit
         named = zones or change.kind == "door"
-        data: dict[str, Json] = {
-            "visit": follow.alias,
-            "member": visit.member,
-            "at": self._time(change.at),
-            "zone": change.zone if named else None,
-            "kind": change.kind if named else "inside",
-            "confidence": round(change.confidence, 2),
-            "trust": visit.trust.word,
-            "credential": visit.credential,
-        }
+        data = VisitStarted(
+            visit=follow.alias,
+            member=visit.member,
+            at=self._time(change.at),
+            zone=change.zone if named else None,
+            kind=change.kind if named else "inside",
+            confidence=round(change.confidence, 2),
+            trust=visit.trust.word,
+            credential=visit.credential,
+        )
         if change.what == "moved":
-            data["from"] = change.came_from
+            data = VisitMoved(**msgspec.structs.asdict(data), came_from=change.came_from)
         if change.what == "ended":
-            data["reason"] = change.reason
-            data["seconds"] = round(change.at - follow.since, 3)
-            data["route"] = _route(visit, change.at) if zones else []
+            data = VisitEnded(
+                **msgspec.structs.asdict(data),
+                reason=change.reason or "left",
+                seconds=round(change.at - follow.since, 3),
+                route=_route(visit, change.at) if zones else [],
+            )
         self._say(
             out,
             "visits",
-            f"visit.{change.what}",
             change.decided,
             data,
             life_s=VISIT_LIFE_S,
@@ -83,75 +112,139 @@ class Announcer:
         """Raise an alert; return it as it is to be followed, and its event."""
         t = situation.decided
         alert = Alert(self._ids.alert(), action.group, situation.visit.id, situation.member.id, t + action.expires_s)
-        data: dict[str, Json] = {
-            "alert": alert.id,
-            "group": action.group,
-            "visit": alert.visit,
-            "rule": decision.rule,
-            "text": action.text,
-            "greeting": action.greeting,
-            "zone": situation.zone.id if situation.zone else None,
-            "at": self._time(situation.t),
-            "trust": situation.trust.word,
-            "verified": situation.trust.word != "hint",
-            "haptic": action.haptic,
-            "expires": self._time(alert.expires),
-        }
-        alert.data = data
-        event = self._say(
-            out, f"alerts/{action.group}", "alert.raised", t, data, life_s=action.expires_s, member=alert.member
+        data = AlertRaised(
+            alert=alert.id,
+            group=action.group,
+            visit=alert.visit,
+            rule=decision.rule,
+            text=action.text,
+            greeting=action.greeting,
+            zone=situation.zone.id if situation.zone else None,
+            at=self._time(situation.t),
+            trust=situation.trust.word,
+            verified=situation.trust.word != "hint",
+            haptic=action.haptic,
+            expires=self._time(alert.expires),
         )
+        event = self._say(out, f"alerts/{action.group}", t, data, life_s=action.expires_s, member=alert.member)
+        alert.data = event.data
         return alert, event
 
-    def raise_again(self, out: Outcome, alert: Alert, t: float, life_s: float) -> None:
-        """Raise an alert once more that whoever claimed it gave back, as it was."""
-        topic = f"alerts/{alert.group}"
-        self._say(out, topic, "alert.raised", t, alert.data, life_s=life_s, member=alert.member)
+    def raise_again(self, out: Outcome, alert: Alert, group: str, t: float) -> None:
+        """Raise an alert once more, as it was: given back, not heard before, or escalated to another group."""
+        data = msgspec.convert(alert.data, AlertRaised)
+        if group != alert.group:
+            data = msgspec.structs.replace(data, group=group, escalated_from=alert.group)
+        self._say(out, f"alerts/{group}", t, data, life_s=_left_s(alert, t), member=alert.member)
 
-    def alert_over(self, out: Outcome, alert: Alert, what: str, t: float, data: dict[str, Json], life_s: float) -> None:
-        """Say that an alert was `claimed`, `cleared` or `expired`."""
-        self._say(
-            out,
-            f"alerts/{alert.group}",
-            f"alert.{what}",
-            t,
-            {"alert": alert.id, "group": alert.group, "at": self._time(t), **data},
-            life_s=life_s,
-            member=alert.member,
+    def test_alert(self, out: Outcome, group: str, t: float) -> Alert:
+        """Raise an alert about nobody, to try staff devices; return it as it is to be followed."""
+        alert = Alert(self._ids.alert(), group, self._ids.visit(), None, t + TEST_LIFE_S)
+        data = AlertRaised(
+            alert=alert.id,
+            group=group,
+            visit=alert.visit,
+            rule="test",
+            text=TEST_TEXT,
+            greeting="",
+            zone=None,
+            at=self._time(t),
+            trust="hint",
+            verified=False,
+            haptic="short-short",
+            expires=self._time(alert.expires),
+            test=True,
         )
+        alert.data = self._say(out, f"alerts/{group}", t, data, life_s=TEST_LIFE_S).data
+        return alert
+
+    def claimed(self, out: Outcome, alert: Alert, t: float, device: str, *, serious: bool) -> None:
+        """Say, wherever an alert was raised, that a device took it."""
+        at, test = self._time(t), _test(alert)
+        for group in alert.groups:
+            data = AlertClaimed(alert=alert.id, group=group, at=at, test=test, device=device, serious=serious)
+            self._say_over(out, alert, t, data, _left_s(alert, t))
+
+    def cleared(self, out: Outcome, alert: Alert, t: float, reason: str) -> None:
+        """Say, wherever an alert was raised, that it is withdrawn."""
+        for group in alert.groups:
+            data = AlertCleared(alert=alert.id, group=group, at=self._time(t), test=_test(alert), reason=reason)
+            self._say_over(out, alert, t, data, _left_s(alert, t))
+
+    def expired(self, out: Outcome, alert: Alert, t: float) -> None:
+        """Say, wherever an alert was raised, that nobody claimed it in time."""
+        for group in alert.groups:
+            data = AlertExpired(alert=alert.id, group=group, at=self._time(t), test=_test(alert), reason="unclaimed")
+            self._say_over(out, alert, t, data, OVER_LIFE_S)
+
+    def unheard(self, out: Outcome, alert: Alert, group: str, t: float, escalated_to: str | None) -> None:
+        """Say that no device of a group can show an alert, and which group is alerted instead."""
+        data = AlertUnheard(
+            alert=alert.id,
+            group=group,
+            at=self._time(t),
+            test=_test(alert),
+            reason="no device online",
+            escalated_to=escalated_to,
+        )
+        self._say_over(out, alert, t, data, _left_s(alert, t))
+
+    def _say_over(self, out: Outcome, alert: Alert, t: float, data: AlertOver, life_s: float) -> None:
+        self._say(out, f"alerts/{data.group}", t, data, life_s=life_s, member=alert.member)
 
     def offer(self, out: Outcome, situation: Situation, decision: Decision, action: OfferAction) -> Event:
         """Trigger an offer."""
         zone = situation.zone.id if situation.zone else None
-        data: dict[str, Json] = {
-            "offer": action.offer,
-            "rule": decision.rule,
-            "member": situation.member.id,
-            "visit": situation.visit.id,
-            "zone": zone,
-            "at": self._time(situation.t),
-            "trust": situation.trust.word,
-            "expires": self._time(situation.decided + action.ttl_s),
-            "payload": dict(action.payload),
-            "feedback": self._ids.feedback(),
-        }
+        data = OfferTriggered(
+            offer=action.offer,
+            rule=decision.rule,
+            member=situation.member.id,
+            visit=situation.visit.id,
+            zone=zone,
+            at=self._time(situation.t),
+            trust=situation.trust.word,
+            expires=self._time(situation.decided + action.ttl_s),
+            payload=dict(action.payload),
+            feedback=self._ids.feedback(),
+        )
         return self._say(
             out,
             f"offers/{zone or NO_ZONE}",
-            "offer.triggered",
             situation.decided,
             data,
             life_s=action.ttl_s,
             member=situation.member.id,
         )
 
-    def crowd(self, out: Outcome, since: float, until: float, counted: dict[str, Json]) -> None:
+    def security(self, out: Outcome, found: Suspicion) -> None:
+        """Say what is suspected of a credential, or of what is in the air."""
+        data = SecuritySuspected(
+            what=found.what,
+            member=found.member,
+            credential=found.credential,
+            where=found.where,
+            at=self._time(found.t),
+            until=None if found.until is None else self._time(found.until),
+        )
+        self._say(out, "security", found.t, data, life_s=SECURITY_LIFE_S, member=found.member)
+
+    def crowd(self, out: Outcome, since: float, until: float, counted: dict[str, Any]) -> None:
         """Say how many others there were from `since` until `until`."""
-        data = {"from": self._time(since), "until": self._time(until), **counted}
-        self._say(out, "crowd", "crowd.counted", until, data, life_s=CROWD_LIFE_S, priority=Priority.COUNT)
+        data = msgspec.convert({"from": self._time(since), "until": self._time(until), **counted}, CrowdCounted)
+        self._say(out, "crowd", until, data, life_s=CROWD_LIFE_S, priority=Priority.COUNT)
 
 
-def _route(visit: Visit, ended: float) -> list[Json]:
+def _test(alert: Alert) -> bool | UnsetType:
+    """Tell of an alert that is about nobody that it is; of others nothing."""
+    return True if alert.data.get("test") else UNSET
+
+
+def _left_s(alert: Alert, t: float) -> float:
+    """Return how long an alert still lives, and a second at least, so that what became of it can be told."""
+    return max(alert.expires - t, 1.0)
+
+
+def _route(visit: Visit, ended: float) -> list[Stop]:
     """Return the zones of a visit in order, each with the seconds it was held."""
     stops: Sequence[tuple[str | None, float]] = [*visit.route, (None, ended)]
-    return [{"zone": zone, "seconds": round(stops[i + 1][1] - since, 3)} for i, (zone, since) in enumerate(stops[:-1])]
+    return [Stop(zone=zone, seconds=round(stops[i + 1][1] - since, 3)) for i, (zone, since) in enumerate(stops[:-1])]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
 from zoneinfo import ZoneInfo
 
-Json = Any
-"""A value that `json` can write."""
+import msgspec
+
+from gateway.contract.events import Event as Envelope
+from gateway.contract.reading import Json
 
 
 class Priority(IntEnum):
@@ -41,17 +41,17 @@ class Event:
 
     def body(self, source: str, timezone: ZoneInfo) -> bytes:
         """Return the structured-mode JSON envelope (CloudEvents 1.0, JSON format 1.0.2, section 3)."""
-        envelope = {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": source,
-            "type": self.type,
-            "time": rfc3339(self.time, timezone),
-            "datacontenttype": "application/json",
-            "sequence": f"{self.sequence:016d}",
-            "data": self.data,
-        }
-        return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+        return msgspec.json.encode(self.envelope(source, timezone))
+
+    def envelope(self, source: str, timezone: ZoneInfo) -> Envelope:
+        return Envelope(
+            id=self.id,
+            source=source,
+            type=self.type,
+            time=rfc3339(self.time, timezone),
+            sequence=f"{self.sequence:016d}",
+            data=self.data,
+        )
 
 
 @dataclass(frozen=True, slots=True)

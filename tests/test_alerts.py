@@ -1,6 +1,9 @@
 import math
+from typing import Any
 
-from gateway.alerts import Alert, OpenAlerts
+import pytest
+
+from gateway.alerts import UNHEARD_AFTER_S, Alert, OpenAlerts
 
 
 def opened(*alerts: Alert) -> OpenAlerts:
@@ -58,3 +61,55 @@ def test_withdrawing_a_member_ends_that_members_alerts_and_no_other() -> None:
     alerts = opened(an_alert("a-1", member="m-1"), an_alert("a-2", member="m-2"))
     assert [alert.id for alert in alerts.withdraw("m-1")] == ["a-1"]
     assert alerts.claim("a-2", "floor", "badge-1") is not None
+
+
+def test_a_group_that_misses_an_alert_is_seen_to_when_it_has_for_long_enough() -> None:
+    alert = an_alert()
+    alerts = opened(alert)
+    alerts.miss(alert, "floor", 10.0)
+    assert alerts.deadline == 10.0 + UNHEARD_AFTER_S
+    assert alerts.take_missed(alerts.deadline - 0.1) == []
+    assert alerts.take_missed(alerts.deadline) == [(alert, "floor")]
+    assert alerts.deadline == alert.expires
+
+
+@pytest.mark.parametrize("end", ["claimed", "withdrawn", "expired"])
+def test_of_an_alert_that_is_over_or_taken_nobody_is_missed(end: str) -> None:
+    alert = an_alert(expires=2.0)
+    alerts = opened(alert)
+    alerts.miss(alert, "floor", 0.0)
+    match end:
+        case "claimed":
+            alerts.claim("a-1", "floor", "badge-1")
+        case "withdrawn":
+            alerts.withdraw("m-1")
+        case _:
+            alerts.take_due(2.0)
+    assert alerts.take_missed(99.0) == []
+    assert alerts.reach("floor") == []
+
+
+def test_a_group_that_is_reached_gets_what_it_missed_once() -> None:
+    missed, heard = an_alert("a-1"), an_alert("a-2")
+    alerts = opened(missed, heard)
+    alerts.miss(missed, "floor", 0.0)
+    assert alerts.reach("shoes") == []
+    assert alerts.reach("floor") == [missed]
+    assert alerts.reach("floor") == []
+
+
+def test_an_alert_that_was_raised_in_two_groups_is_claimed_in_either_and_free_in_both_again() -> None:
+    alert = Alert("a-1", "floor", "v-1", "m-1", 60.0, groups=["floor", "managers"], missed=["floor"], unheard=["floor"])
+    alerts = opened(alert)
+    assert alerts.claim("a-1", "managers", "phone-1")
+    assert alerts.claim("a-1", "floor", "badge-1") is None
+    assert alerts.release("a-1", "managers", "phone-1")
+    assert alerts.places() == [(alert, "floor"), (alert, "managers")]
+    assert alert.missed == alert.unheard == []
+
+
+def test_an_alert_comes_back_from_its_row_as_it_was_and_from_that_of_an_older_version() -> None:
+    alert = Alert("a-1", "floor", "v-1", "m-1", 60.0, groups=["floor", "managers"], unheard=["floor"])
+    assert Alert(**alert.as_json()) == alert
+    older: dict[str, Any] = {"id": "a-1", "group": "floor", "visit": "v-1", "member": "m-1", "expires": 60.0}
+    assert Alert(**older).groups == ["floor"]

@@ -12,10 +12,15 @@ import pytest
 from virtual_broker import VirtualBroker, running_broker
 from virtual_client import VirtualClient
 
+from gateway.contract.commands import Operation
+from gateway.contract.reading import RefusedError
 from gateway.mqtt import commands as module
-from gateway.mqtt.commands import CommandError, Commands
-from gateway.mqtt.connection import Connection, Delivery, Done, Outgoing, Settings, parse_url
-from gateway.mqtt.topics import Arrival, Command, Refused, Topics
+from gateway.mqtt.address import parse_url
+from gateway.mqtt.commands import Commands
+from gateway.mqtt.connection import Connection
+from gateway.mqtt.outgoing import Delivery, Done, Outgoing
+from gateway.mqtt.settings import Settings
+from gateway.mqtt.topics import Arrival, Command, Topics
 
 TOPICS = Topics("s", "g")
 ANSWER = "hushbell/v1/s/replies/erp/1"
@@ -29,13 +34,16 @@ class Bench:
         self.calls: list[Mapping[str, Any]] = []
         self.now = 0.0
         self.refuse_above = 1 << 30
+        self.linked = True
         self.gate = asyncio.Event()
         self.commands = Commands(TOPICS, self._send, lambda: self.now)
         for name, handler in self._handlers().items():
-            self.commands.register(name, handler)
+            self.commands.register(Operation(name, "", dict, object), handler)
 
     def _send(self, message: Outgoing, done: Done) -> None:
-        if len(message.payload) > self.refuse_above:
+        if not self.linked:
+            done(Delivery.LOST, "no broker")
+        elif len(message.payload) > self.refuse_above:
             done(Delivery.REFUSED, "too large")
         else:
             self.sent.append(message)
@@ -47,7 +55,7 @@ class Bench:
             return {"number": len(self.calls)}
 
         async def refuse(_: Mapping[str, Any]) -> Any:
-            raise CommandError("invalid", "not 32 hex digits", "credentials[0].uuid")
+            raise RefusedError("invalid", "credentials[0].uuid", "not 32 hex digits")
 
         async def fail(_: Mapping[str, Any]) -> Any:
             raise RuntimeError("5e:3a:11:22:33:44")
@@ -63,7 +71,17 @@ class Bench:
         return handlers | {"fail": fail, "large": large}
 
     def ask(self, name: str, correlation: bytes | None = b"1", topic: str | None = ANSWER, **arguments: Any) -> None:
-        self.commands.receive(Command(name, arguments, topic, correlation))
+        self.send(name, json.dumps(arguments).encode(), correlation, topic)
+
+    def send(self, name: str, body: bytes, correlation: bytes | None = b"1", topic: str | None = ANSWER) -> None:
+        self.commands.receive(Command(name, body, topic, correlation))
+
+    async def lose(self, count: int) -> None:
+        """Wait until so many answers were lost."""
+        for _ in range(1000):
+            if self.commands.counters["answer lost"] >= count:
+                break
+            await asyncio.sleep(0)
 
     async def answers(self, count: int) -> list[Any]:
         for _ in range(1000):
@@ -71,6 +89,30 @@ class Bench:
                 break
             await asyncio.sleep(0)
         return [json.loads(message.payload) for message in self.sent]
+
+
+def test_an_answer_that_had_no_link_is_sent_once_there_is_one_unless_nobody_waits_for_it_any_more() -> None:
+    """What waited at the broker arrives while the gateway still signs on."""
+
+    async def run() -> None:
+        bench = Bench()
+        bench.linked = False
+        bench.ask("members.put", b"1")
+        bench.ask("members.put", b"2")
+        await bench.lose(2)
+        bench.commands.answer_again()
+        bench.linked = True
+        bench.commands.answer_again()
+        assert await bench.answers(2) == [{"ok": True, "result": {"number": number}} for number in (1, 2)]
+        bench.commands.answer_again()
+        bench.linked = False
+        bench.ask("members.put", b"3")
+        await bench.lose(5)
+        bench.linked, bench.now = True, module.ANSWER_LIFE_S
+        bench.commands.answer_again()
+        assert len(bench.sent) == 2
+
+    asyncio.run(run())
 
 
 def test_an_answer_goes_to_its_topic_with_its_correlation() -> None:
@@ -89,6 +131,7 @@ def test_an_answer_goes_to_its_topic_with_its_correlation() -> None:
     [
         ("refuse", {"code": "invalid", "field": "credentials[0].uuid", "message": "not 32 hex digits"}),
         ("nothing", {"code": "unknown", "field": None, "message": "there is no such command"}),
+        ("report", {"code": "refused", "field": None, "message": "this version of the gateway cannot do that yet"}),
         ("fail", {"code": "internal", "field": None, "message": "the gateway failed at this"}),
     ],
 )
@@ -102,13 +145,26 @@ def test_what_is_refused_says_why(name: str, error: dict[str, Any], caplog: pyte
     assert "5e:3a" not in caplog.text
 
 
-def test_a_body_that_is_not_understood_is_answered_too() -> None:
+@pytest.mark.parametrize(
+    ("body", "code", "field", "message"),
+    [
+        (b"[]", "invalid", None, "expected an object"),
+        (b"{", "invalid", None, "not JSON in UTF-8"),
+        (b'{"a": 1, "a": 2}', "invalid", "a", "stands twice"),
+        (b'{"a": {"b": "138 0013 8000"}}', "refused", "a.b", "holds a phone number, which is never stored"),
+        (b'{"a": ' * 9 + b"1" + b"}" * 9, "too_large", "a.a.a.a.a.a.a.a", "is nested more than 8 deep"),
+        (b"[" * 60_000, "too_large", None, "nested deeper than 16"),
+        (b'"' + b"x" * 70_000 + b'"', "too_large", None, "larger than 65536 bytes"),
+    ],
+)
+def test_a_body_that_is_not_understood_is_answered_and_not_carried_out(
+    body: bytes, code: str, field: str | None, message: str
+) -> None:
     async def run() -> None:
         bench = Bench()
-        bench.commands.receive(Refused("not a JSON object", "invalid", ANSWER, b"7"))
-        error = {"code": "invalid", "field": None, "message": "not a JSON object"}
-        assert await bench.answers(1) == [{"ok": False, "error": error}]
-        assert bench.sent[0].correlation == b"7"
+        bench.send("members.put", body, b"7")
+        assert await bench.answers(1) == [{"ok": False, "error": {"code": code, "field": field, "message": message}}]
+        assert (bench.sent[0].correlation, bench.calls) == (b"7", [])
 
     asyncio.run(run())
 
@@ -181,6 +237,45 @@ def test_a_flood_is_told_that_we_are_busy(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(run())
 
 
+def test_a_client_that_floods_is_told_then_left_alone_and_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BURST", 3.0)
+    monkeypatch.setattr(module, "A_SECOND", 1.0)
+
+    async def run() -> None:
+        bench = Bench()
+        bench.commands._clients["erp"] = module._Client(0.0, 3.0)
+        for number in range(9):
+            bench.ask("explain", b"%d" % number)
+        bench.ask("explain", topic="hushbell/v1/s/replies/pos/1")
+        oks = [answer["ok"] for answer in await bench.answers(6)]
+        assert oks.count(False) == 2
+        assert len(bench.calls) == 4, "three of the first, one of the other"
+        assert bench.commands.counters["unanswered, too many of one client"] == 4
+        bench.now = 6.0
+        bench.ask("explain", b"later")
+        assert (await bench.answers(7))[-1]["ok"]
+
+    asyncio.run(run())
+
+
+def test_one_client_s_slow_commands_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE_EACH", 2)
+
+    async def run() -> None:
+        bench = Bench()
+        for number in range(3):
+            bench.ask("members.wait", b"%d" % number)
+        bench.ask("explain", topic="hushbell/v1/s/replies/pos/1")
+        answers = await bench.answers(2)
+        assert sorted(answer["ok"] for answer in answers) == [False, True]
+        bench.gate.set()
+        await bench.answers(4)
+        bench.ask("members.wait", b"again")
+        assert (await bench.answers(5))[-1]["ok"]
+
+    asyncio.run(run())
+
+
 def test_an_answer_that_is_too_large_says_so() -> None:
     async def run() -> None:
         bench = Bench()
@@ -213,7 +308,7 @@ def test_request_and_response_over_a_real_broker(tmp_path: Path) -> None:
 
         def receive(arrival: Arrival) -> None:
             value = TOPICS.parse(arrival)
-            assert isinstance(value, Command | Refused)
+            assert isinstance(value, Command)
             bench.commands.receive(value)
 
         settings = Settings(parse_url(broker.url), TOPICS.client_id, Outgoing(TOPICS.status, b""), TOPICS.subscriptions)

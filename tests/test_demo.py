@@ -1,10 +1,12 @@
 """The demo as its user runs it: every step is seen on MQTT, and nothing is left behind."""
 
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from virtual_client import SHOP, VirtualClient
 from virtual_daemon import COMMAND, environment
 
 WORDS = [
@@ -25,20 +27,26 @@ def children_in(folder: Path) -> list[str]:
     return found
 
 
-def test_every_step_is_seen_in_order_and_nothing_of_strangers_is_found(tmp_path: Path) -> None:
-    done = subprocess.run(
+def test_every_step_is_seen_in_order_as_described_and_nothing_of_strangers_is_found(tmp_path: Path) -> None:
+    with subprocess.Popen(
         [*COMMAND, "demo", "--fast"],
         cwd=tmp_path,
         env=environment(TMPDIR=str(tmp_path)),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert "mosquitto_sub" in lines[6]
-    assert [line.split()[0] for line in lines[8:]] == WORDS
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        head = [demo.stdout.readline() for _ in range(7)]
+        invitation = re.search(r"mosquitto_sub .* -p (\d+) -t '([^']+)'", head[6])
+        assert invitation is not None
+        with VirtualClient(int(invitation[1]), "listener", invitation[2]) as listener:
+            output, errors = demo.stdout.read(), demo.stderr.read()
+            assert {"alerts/floor", "visits", "crowd"} <= {m.topic.removeprefix(SHOP) for m in listener.received}
+        assert (demo.wait(timeout=60), errors) == (0, "")
+    lines = output.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == WORDS
     assert "0 found" in lines[-1]
     assert list(tmp_path.iterdir()) == []
 

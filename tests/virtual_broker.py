@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class VirtualBroker:
 
     def __init__(self, folder: Path, config: str = "allow_anonymous true") -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,7 +37,15 @@ class VirtualBroker:
     def start(self) -> None:
         """Start, and return when connections are accepted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lines = [
+        path = self.folder / "mosquitto.conf"
+        path.write_text("\n".join(self.settings()) + "\n")
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen([_mosquitto(), "-c", str(path)], stdout=log, stderr=log)
+        self._await_port()
+
+    def settings(self) -> list[str]:
+        """Return the lines of its configuration."""
+        return [
             f"listener {self.port} 127.0.0.1",
             "persistence true",
             f"persistence_location {self.folder}/",
@@ -45,11 +53,6 @@ class VirtualBroker:
             *(["user root"] if os.geteuid() == 0 else []),
             self._config,
         ]
-        path = self.folder / "mosquitto.conf"
-        path.write_text("\n".join(lines) + "\n")
-        with (self.folder / "mosquitto.log").open("ab") as log:
-            self._process = subprocess.Popen([_mosquitto(), "-c", str(path)], stdout=log, stderr=log)
-        self._await_port()
 
     def stop(self) -> None:
         """End it in an orderly way: sessions are saved."""
@@ -61,6 +64,10 @@ class VirtualBroker:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def reload(self) -> None:
+        """Let it read passwords and access list again, as `systemctl reload` does."""
+        self._signal(signal.SIGHUP)
 
     def freeze(self) -> None:
         """Let it stand still with its connections open."""
@@ -87,15 +94,18 @@ class VirtualBroker:
             self._process = None
 
     def _await_port(self) -> None:
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            if self._process is None or self._process.poll() is not None:
-                break
-            time.sleep(0.005)
-        raise AssertionError(f"mosquitto did not start:\n{self.log}")
+        await_port(self.port, lambda: self._process is None or self._process.poll() is not None, lambda: self.log)
+
+
+def await_port(port: int, failed: Callable[[], bool] = lambda: False, why: Callable[[], str] = lambda: "") -> None:
+    """Wait until connections to a port of loopback are accepted. Raises AssertionError."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and not failed():
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.005)
+    raise AssertionError(f"no broker listens:\n{why()}")
 
 
 @contextmanager
@@ -116,7 +126,7 @@ def _mosquitto() -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

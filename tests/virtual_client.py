@@ -1,19 +1,28 @@
-"""Somebody else on the broker (the back end, a badge), on paho's own thread and independent of the gateway's code."""
+"""Somebody else on the broker (the back end, a badge), on paho's own thread and independent of the gateway's code.
+
+What it sends in the virtual shop, and what the gateway sends it there, must be as the AsyncAPI description says.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from cloudevents.core.formats.json import JSONFormat
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from virtual_contract import faults
 
 WAIT_S = 10.0
+SHOP = "hushbell/v1/lilac-01/"
+THEIRS = re.compile(SHOP + "(facts/|outcomes|commands/|devices/|alerts/[^/]+/claims/)")
+"""What others than the gateway say."""
 
 
 class Received(NamedTuple):
@@ -36,6 +45,8 @@ class VirtualClient:
         self, port: int, client_id: str, *filters: str, session_s: int = 0, user: tuple[str, str] | None = None
     ) -> None:
         self.received: list[Received] = []
+        self._faults: list[str] = []
+        self._odd: set[str] = set()  # topics of ours where anything may stand
         self._filters = filters
         self._changed = threading.Condition()
         self._subscribed = False
@@ -54,7 +65,7 @@ class VirtualClient:
 
     def publish(self, topic: str, body: Any, *, retain: bool = False) -> None:
         """Publish a JSON value, or bytes as they are, and wait for the acknowledgement."""
-        payload = body if isinstance(body, bytes) else json.dumps(body)
+        payload = self._payload(topic, body)
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(WAIT_S)
 
     def request(self, topic: str, body: Any, answer_topic: str | None, correlation: bytes | None = None) -> None:
@@ -64,13 +75,28 @@ class VirtualClient:
             properties.ResponseTopic = answer_topic
         if correlation is not None:
             properties.CorrelationData = correlation
-        payload = body if isinstance(body, bytes) else json.dumps(body)
+        payload = self._payload(topic, body)
         self._client.publish(topic, payload, qos=1, properties=properties).wait_for_publish(WAIT_S)
+
+    def _payload(self, topic: str, body: Any) -> bytes:
+        """Write what is sent; bytes may be anything, which is for tests of what happens then."""
+        if isinstance(body, bytes):
+            self._odd.add(topic)
+            return body
+        payload = json.dumps(body).encode()
+        assert not topic.startswith(SHOP) or not (found := faults("receive", topic, payload)), found
+        return payload
 
     def wait_until(self, condition: Callable[[], object], timeout_s: float = WAIT_S) -> None:
         """Wait until a condition over what was received holds. Raises AssertionError."""
         with self._changed:
-            assert self._changed.wait_for(condition, timeout_s), f"only {len(self.received)} messages came"
+            came = self._changed.wait_for(condition, timeout_s)
+        self.check()
+        assert came, f"only {len(self.received)} messages came"
+
+    def check(self) -> None:
+        """Fail where something came that is not as described."""
+        assert not self._faults, self._faults
 
     def wait_for(self, count: int, timeout_s: float = WAIT_S) -> list[Received]:
         """Wait until so many messages came, and return all."""
@@ -90,8 +116,10 @@ class VirtualClient:
     def __enter__(self) -> VirtualClient:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
+        if kind is None:
+            self.check()
 
     def _on_connect(self, client: Client, *_: object) -> None:
         if self._filters:
@@ -113,6 +141,22 @@ class VirtualClient:
             getattr(properties, "MessageExpiryInterval", None),
             getattr(properties, "ContentType", None),
         )
+        theirs = received.topic in self._odd or not _is_the_gateways(received.topic)
+        wrong = [] if theirs else _faults(received)
         with self._changed:
+            self._faults += wrong
             self.received.append(received)
             self._changed.notify_all()
+
+
+def _faults(received: Received) -> list[str]:
+    is_event = received.payload.startswith(b'{"specversion"')
+    if is_event is not (received.content_type == "application/cloudevents+json"):
+        return [f"{received.topic}: content type {received.content_type}"]
+    if is_event:
+        JSONFormat().read(None, received.payload)  # the CloudEvents SDK raises where it is none
+    return faults("send", received.topic, received.payload)
+
+
+def _is_the_gateways(topic: str) -> bool:
+    return topic.startswith(SHOP) and not THEIRS.match(topic)

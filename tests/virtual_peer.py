@@ -25,6 +25,7 @@ class Peer:
     def __init__(self, greeting: bytes = GREETING) -> None:
         self.greeting = greeting
         self.held: list[Held] = []
+        self.acknowledged: list[int] = []
         self.connections = 0
         self._serving: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
@@ -60,6 +61,8 @@ class Peer:
                 self.write(self.greeting)
             case 8:  # SUBSCRIBE
                 self.write(b"\x90\x04" + body[:2] + b"\x00\x01")
+            case 4:  # PUBACK
+                self.acknowledged.append(struct.unpack_from(">H", body)[0])
             case 3:
                 self.held.append(_parse_publish(body))
 

@@ -12,7 +12,7 @@ from gateway.demo.cast import NotSeenError
 from gateway.demo.story import ROOT, Story
 from gateway.demo.wire import Wire
 from gateway.lines import complain, say
-from gateway.mqtt.connection import PublishError
+from gateway.mqtt.outgoing import PublishError
 from gateway.shipped import shipped_folder
 
 SIX_LINES = 6
@@ -31,7 +31,7 @@ def demo(*, fast: bool) -> int:
             return 143
         except (NotSeenError, PublishError) as error:
             complain(str(error))
-            _show_log(folder)
+            show_log(folder)
             return 1
         finally:
             broker.stop()
@@ -53,7 +53,8 @@ async def _play(folder: Path, port: int, *, fast: bool) -> None:
         await wire.cut()
 
 
-def _show_log(folder: Path) -> None:
+def show_log(folder: Path) -> None:
+    """Print what the gateway said last."""
     log = folder / "hushbell.log"
     for line in log.read_text(encoding="utf-8").splitlines()[-20:] if log.exists() else ():
         complain(f"the gateway said: {line}")

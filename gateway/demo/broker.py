@@ -27,10 +27,15 @@ dynamic_filters = true
 """
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def free_port(wanted: int = 0) -> int:
+    """Return a port of the loopback interface that nobody uses now: the one that is wanted, or another."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as taken:
+            return int(taken.getsockname()[1])
+    except OSError:
+        if not wanted:
+            raise
+        return free_port()
 
 
 def make_broker(folder: Path, port: int) -> Broker:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import clock
-from gateway.mqtt.connection import Address, Backoff, Connection, LinkState, Outgoing, Settings
+from gateway.mqtt.address import parse_url
+from gateway.mqtt.backoff import Backoff
+from gateway.mqtt.connection import Connection, LinkState
+from gateway.mqtt.outgoing import Outgoing
+from gateway.mqtt.settings import Settings
 from gateway.mqtt.topics import Arrival
 
 QUICK = Backoff(0.05, 0.5)
@@ -47,15 +51,16 @@ Wanted = Callable[[Seen], bool]
 class Player:
     """One client of the broker, which remembers all that it has seen."""
 
-    def __init__(self, name: str, root: str, port: int, topics: Sequence[str], presence: str = "") -> None:
+    def __init__(self, name: str, root: str, url: str, topics: Sequence[str], presence: str = "") -> None:
         self.name = name
         self.seen: list[Seen] = []
         self._root = root
         self._presence = presence
         self._news = asyncio.Event()
-        will = Outgoing(presence or f"{root}/replies/{name}/bye", b'{"state": "offline"}', retain=True)
+        bye = b'{"state": "offline"}' if presence else b""
+        will = Outgoing(presence or f"{root}/replies/{name}/bye", bye, retain=True)
         filters = [f"{root}/{topic}" for topic in topics]
-        settings = Settings(Address("127.0.0.1", port, tls=False), f"demo-{name}", will, filters)
+        settings = Settings(parse_url(url), f"demo-{name}", will, filters)
         self._connection = Connection(settings, self._receive, self._changed, QUICK)
         self._task: asyncio.Task[None] | None = None
 

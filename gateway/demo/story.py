@@ -51,8 +51,9 @@ def member(name: str, greeting: str, card: bytes, attributes: dict[str, Any]) ->
 class Daemon:
     """`hushbell run` as a child process, which can be killed."""
 
-    def __init__(self, folder: Path, offset_s: float) -> None:
+    def __init__(self, folder: Path, offset_s: float, config: str = "demo.yaml") -> None:
         self._folder = folder
+        self._config = config
         self._environment = {**os.environ, "HUSHBELL_CLOCK_OFFSET": str(offset_s)}
         self._process: asyncio.subprocess.Process | None = None
 
@@ -64,12 +65,17 @@ class Daemon:
                 "import sys; from gateway.cli import main; sys.exit(main())",
                 "run",
                 "--config",
-                "demo.yaml",
+                self._config,
                 cwd=self._folder,
                 env=self._environment,
                 stdout=log,
                 stderr=log,
             )
+
+    async def ended(self) -> None:
+        """Wait until it has ended by itself."""
+        if self._process:
+            await self._process.wait()
 
     async def end(self, number: signal.Signals) -> None:
         if self._process and self._process.returncode is None:
@@ -85,10 +91,11 @@ class Story:
         self._fast = fast
         self._wire = wire
         self._world = World(folder)
-        self._narrator = Player("narrator", ROOT, broker_port, ["#"])
-        self._back_end = Player("back-end", ROOT, broker_port, ["visits", "offers/#", "replies/back-end/#"])
+        url = f"mqtt://127.0.0.1:{broker_port}"
+        self._narrator = Player("narrator", ROOT, url, ["#"])
+        self._back_end = Player("back-end", ROOT, url, ["visits", "offers/#", "replies/back-end/#"])
         self._badges = [
-            Player(name, ROOT, broker_port, ["alerts/floor"], f"{ROOT}/devices/{name}/status")
+            Player(name, ROOT, url, ["alerts/floor"], f"{ROOT}/devices/{name}/status")
             for name in ("badge-1", "badge-2")
         ]
         self._offset_s = (-clock.wall() - (9.5 if fast else 30.0)) % QUARTER_S

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
-from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
-from gateway.events import Json
-from gateway.mqtt.connection import Delivery, Done, Outgoing
-from gateway.mqtt.topics import Code, Command, Refused, Topics
+import msgspec
+
+from gateway.contract.catalogue import LARGE_BYTES
+from gateway.contract.commands import OPERATIONS, Answer, Error, Operation, Refusal
+from gateway.contract.reading import Code, RefusedError, fit, parse_json
+from gateway.identity.personal import refuse_personal
+from gateway.mqtt.outgoing import Delivery, Done, Outgoing
+from gateway.mqtt.topics import Command, Topics
 
 log = logging.getLogger("hushbell.mqtt")
 
-Handler = Callable[[Mapping[str, Json]], Awaitable[Json]]
-"""Carries out one command and returns its result; raises CommandError for what the caller got wrong."""
+A = TypeVar("A")
+R = TypeVar("R")
 
 AT_ONCE = 64
-"""Commands that may run or wait their turn; to more we are busy."""
+AT_ONCE_EACH = 32
+"""Commands that may run or wait their turn, of all clients and of one; to more we are busy."""
+
+A_SECOND = 200.0
+BURST = 400.0
+"""How many commands of one client are taken, for long and at once. To as many more we say that we are busy."""
+
+MOST_CLIENTS = 1000
 
 REMEMBERED = 256
 REMEMBERED_BYTES = 16 * 1024
@@ -30,14 +42,10 @@ REMEMBERED_S = 300.0
 ANSWER_BYTES = 256 * 1024
 ANSWER_LIFE_S = 300
 
+MOST_LOST = 64
+"""Answers that may wait for a new link, of which the oldest are given up."""
 
-class CommandError(Exception):
-    """Why a command is refused: a code of the contract, words for a developer, and the field at fault."""
-
-    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
+KNOWN = frozenset(operation.name for operation in OPERATIONS)
 
 
 class _Given(NamedTuple):
@@ -45,6 +53,36 @@ class _Given(NamedTuple):
 
     answer: asyncio.Task[bytes]
     t: float
+
+
+class _Lost(NamedTuple):
+    """An answer that was lost with the link, or was made before there was one, and when (monotonic seconds)."""
+
+    request: Command
+    answer: bytes
+    t: float
+
+
+class _Handler(NamedTuple):
+    """What carries out a command; raises RefusedError for what the caller got wrong."""
+
+    arguments: Any
+    call: Callable[[Any], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class _Client:
+    """Who asks: how many requests wait, and how many more may come now."""
+
+    t: float  # monotonic, of the last request
+    room: float = BURST
+    waiting: int = 0
+
+    def take(self, now: float) -> float:
+        """Count a request; return the room that is left, which is negative where there was none."""
+        self.room = max(min(self.room + (now - self.t) * A_SECOND, BURST) - 1, -BURST)
+        self.t = now
+        return self.room
 
 
 class Commands:
@@ -61,26 +99,42 @@ class Commands:
         self._topics = topics
         self._send = send
         self._monotonic = monotonic
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, _Handler] = {}
         self._turns: dict[str, asyncio.Lock] = {}
         self._given: OrderedDict[bytes, _Given] = OrderedDict()
+        self._clients: OrderedDict[str, _Client] = OrderedDict()
         self._running: set[asyncio.Task[bytes]] = set()
+        self._lost: deque[_Lost] = deque(maxlen=MOST_LOST)
 
-    def register(self, name: str, handler: Handler) -> None:
-        self._handlers[name] = handler
-        self._turns.setdefault(_family(name), asyncio.Lock())
+    def register(self, operation: Operation[A, R], handler: Callable[[A], Awaitable[R]]) -> None:
+        """Let a handler carry out a command; it raises RefusedError for what the caller got wrong."""
+        self._handlers[operation.name] = _Handler(operation.arguments, handler)
+        self._turns.setdefault(_family(operation.name), asyncio.Lock())
 
-    def receive(self, request: Command | Refused) -> None:
+    def receive(self, request: Command) -> None:
         """Take a request; it is carried out and answered later. Without a fit answer topic it is not carried out."""
-        topic = request.answer_topic
-        if topic is None or not self._topics.may_answer(topic):
+        name = self._topics.client_of(request.answer_topic)
+        if name is None:
             self.counters["no answer topic"] += 1
             return
-        answer = self._find(request) or self._begin(request)
+        client = self._client(name)
+        room = client.take(self._monotonic())
+        if room <= -BURST:
+            self.counters["unanswered, too many of one client"] += 1
+            return
+        answer = self._find(request) or (self._begin(client, request) if room >= 0 else None)
         if answer is None:
-            self._reply(topic, request.correlation, _error("busy", "too many commands are waiting, try again"))
+            self._reply(request, _refusal("busy", "too many commands are waiting, try again"))
         else:
-            answer.add_done_callback(lambda done: self._on_answer(topic, request.correlation, done))
+            answer.add_done_callback(lambda done: self._on_answer(request, done))
+
+    def answer_again(self) -> None:
+        """Send, now that there is a link, the answers that had none: a broker gives us what waited as we sign on."""
+        lost = [*self._lost]
+        self._lost.clear()
+        for request, answer, t in lost:
+            if self._monotonic() - t < ANSWER_LIFE_S:
+                self._reply(request, answer)
 
     async def close(self) -> None:
         """Give up what still runs."""
@@ -88,22 +142,34 @@ class Commands:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _find(self, request: Command | Refused) -> asyncio.Task[bytes] | None:
+    def _client(self, name: str) -> _Client:
+        client = self._clients.setdefault(name, _Client(self._monotonic()))
+        self._clients.move_to_end(name)
+        if len(self._clients) > MOST_CLIENTS:
+            self._clients.popitem(last=False)
+        return client
+
+    def _find(self, request: Command) -> asyncio.Task[bytes] | None:
         """Return the answer to the same request, if it came before and not long ago."""
         given = self._given.get(_key(request))
         recent = given is not None and self._monotonic() - given.t < REMEMBERED_S
         return given.answer if given is not None and recent else None
 
-    def _begin(self, request: Command | Refused) -> asyncio.Task[bytes] | None:
+    def _begin(self, client: _Client, request: Command) -> asyncio.Task[bytes] | None:
         """Start to make an answer; None when too many are being made."""
-        if len(self._running) >= AT_ONCE:
+        if len(self._running) >= AT_ONCE or client.waiting >= AT_ONCE_EACH:
             return None
         task = asyncio.create_task(self._make_answer(request), name="mqtt command")
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        client.waiting += 1
+        task.add_done_callback(lambda done: self._end(client, done))
         if request.correlation is not None:
             self._remember(_key(request), task)
         return task
+
+    def _end(self, client: _Client, task: asyncio.Task[bytes]) -> None:
+        self._running.discard(task)
+        client.waiting -= 1
 
     def _remember(self, key: bytes, task: asyncio.Task[bytes]) -> None:
         self._given[key] = _Given(task, self._monotonic())
@@ -118,34 +184,44 @@ class Commands:
 
         task.add_done_callback(forget_what_is_large)
 
-    async def _make_answer(self, request: Command | Refused) -> bytes:
-        if isinstance(request, Refused):
-            return _error(request.code, request.reason)
-        handler = self._handlers.get(request.name)
-        if handler is None:
-            return _error("unknown", "there is no such command")
-        async with self._turns[_family(request.name)]:
-            try:
-                answer = _text({"ok": True, "result": await handler(request.arguments)})
-            except CommandError as error:
-                return _error(error.code, str(error), error.field)
-            except Exception as error:
-                log.error("command %s failed (%s)", request.name, type(error).__name__)
-                return _error("internal", "the gateway failed at this")
-        return answer if len(answer) <= ANSWER_BYTES else _error("too_large", "the answer is too large")
+    async def _make_answer(self, request: Command) -> bytes:
+        try:
+            handler = self._handler(request.name)
+            arguments = _read(request.arguments, handler.arguments)
+            async with self._turns[_family(request.name)]:
+                answer = msgspec.json.encode(Answer(result=await handler.call(arguments)))
+        except RefusedError as error:
+            return _refusal(error.code, error.message, error.field)
+        except Exception as error:
+            log.error("command %s failed (%s)", request.name, type(error).__name__)
+            return _refusal("internal", "the gateway failed at this")
+        return answer if len(answer) <= ANSWER_BYTES else _refusal("too_large", "the answer is too large")
 
-    def _on_answer(self, topic: str, correlation: bytes | None, task: asyncio.Task[bytes]) -> None:
+    def _handler(self, name: str) -> _Handler:
+        if name in self._handlers:
+            return self._handlers[name]
+        if name in KNOWN:
+            raise RefusedError("refused", "", "this version of the gateway cannot do that yet")
+        raise RefusedError("unknown", "", "there is no such command")
+
+    def _on_answer(self, request: Command, task: asyncio.Task[bytes]) -> None:
         if not task.cancelled():
-            self._reply(topic, correlation, task.result())
+            self._reply(request, task.result())
 
-    def _reply(self, topic: str, correlation: bytes | None, answer: bytes) -> None:
+    def _reply(self, request: Command, answer: bytes) -> None:
         def done(delivery: Delivery, _: str) -> None:
             self.counters[f"answer {delivery.value}"] += 1
-            if delivery is Delivery.REFUSED and len(answer) > REMEMBERED_BYTES:  # for its size, it may be
-                self._reply(topic, correlation, _error("too_large", "the broker does not take so large an answer"))
+            if delivery is Delivery.LOST:
+                self._lost.append(_Lost(request, answer, self._monotonic()))
+            elif delivery is Delivery.REFUSED and len(answer) > REMEMBERED_BYTES:  # for its size, it may be
+                self._reply(request, _refusal("too_large", "the broker does not take so large an answer"))
 
         outgoing = Outgoing(
-            topic, answer, expiry_s=ANSWER_LIFE_S, correlation=correlation, content_type="application/json"
+            request.answer_topic or "",
+            answer,
+            expiry_s=ANSWER_LIFE_S,
+            correlation=request.correlation,
+            content_type="application/json",
         )
         self._send(outgoing, done)
 
@@ -154,16 +230,18 @@ def _family(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _key(request: Command | Refused) -> bytes:
+def _key(request: Command) -> bytes:
     """Return what names a request: two with the same key ask the same thing once."""
-    asked = [request.name, request.arguments] if isinstance(request, Command) else [request.reason]
-    what = [request.answer_topic, (request.correlation or b"").hex(), *asked]
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).digest()
+    asked = (request.answer_topic, request.correlation, request.name, request.arguments)
+    return hashlib.sha256(repr(asked).encode()).digest()
 
 
-def _error(code: Code, message: str, field: str | None = None) -> bytes:
-    return _text({"ok": False, "error": {"code": code, "field": field, "message": message}})
+def _read(payload: bytes, arguments: Any) -> Any:
+    """Read a command's arguments. Raises RefusedError."""
+    value = parse_json(payload or b"{}", LARGE_BYTES)
+    refuse_personal(value)
+    return fit(value, arguments)
 
 
-def _text(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _refusal(code: Code, message: str, field: str = "") -> bytes:
+    return msgspec.json.encode(Refusal(error=Error(code=code, field=field or None, message=message)))

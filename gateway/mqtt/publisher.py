@@ -8,23 +8,25 @@ from collections import Counter, deque
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from gateway.mqtt.connection import Connection, Delivery, Outgoing
+from gateway.events import Event
+from gateway.mqtt.connection import Connection
+from gateway.mqtt.outgoing import Delivery, Outgoing
 from gateway.mqtt.topics import Topics
 from gateway.store.database import StoreError
-from gateway.store.outbox import START, OutboxRow, Place, advanced
+from gateway.store.outbox import OutboxRow
+from gateway.store.queue import START, Place, advanced
 from gateway.store.store import Store
 
 log = logging.getLogger("hushbell.mqtt")
 
-MARK_AFTER_S = 1.0
-MARK_BATCH = 256
-MARK_MOST = 4 * MARK_BATCH
-"""Acknowledged events are marked in one transaction, when they are this old or this many.
+MARK_AFTER_S = 5.0
+MARK_MOST = 1024
+"""What was acknowledged is marked with the next commit, or when it is this old or this much.
 
-While the store cannot mark them no more than the last number are sent.
+While the store cannot mark, no more than this many are sent.
 """
 
-READ_AHEAD = 128
+READ_AHEAD = 512
 """Events read at a time; those that were not yet sent are read again when the store changed."""
 
 REST_S = 15.0
@@ -55,9 +57,11 @@ class Publisher:
         self._ahead: deque[OutboxRow] = deque()  # the first of what the store has behind `_sent_to`
         self._changed = False  # the store did, since it was last read
         self._open: set[Place] = set()  # sent, not yet acknowledged
-        self._acknowledged: dict[Place, None] = {}  # in their order
+        self._unmarked = 0  # acknowledged since the disk was last brought to know
         self._mark_due = False
         self._draining = 0
+        self._rested = False  # what the broker refused may be tried again
+        self._told: set[int] = set()  # of which priorities it was logged that they are refused
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
@@ -93,20 +97,24 @@ class Publisher:
             log.error("the outbox cannot be read: %s", error)
             self._later(REST_S, self._wake.set)
             return
-        hurry = self._mark_due or (self._draining and not self._open)
-        if hurry or len(self._acknowledged) >= MARK_BATCH:
+        if self._unmarked >= MARK_MOST:
             await self._mark()
-        if (empty or not self._store.queued) and not self._open and not self._acknowledged:
+            if not self._unmarked:
+                self._wake.set()
+        elif self._mark_due or (self._draining and not self._open and self._unmarked):
+            await self._mark()
+        if empty and self._rested:  # not before, or what follows many that are refused would never have its turn
+            self._rested = False
+            self._start_over()
+        if (empty or not self._store.queued) and not self._open and not self._unmarked:
             self._idle.set()
 
     async def _send_pending(self) -> bool:
         """Send as long as there is room; return whether everything is sent."""
-        while self._connection.room and len(self._acknowledged) < MARK_MOST:
+        while self._connection.room and self._unmarked < MARK_MOST:
             if not self._ahead and not await self._read():
                 return True
             await self._send()
-            if len(self._acknowledged) >= MARK_BATCH:
-                await self._mark()
         return False
 
     async def _read(self) -> bool:
@@ -121,23 +129,25 @@ class Publisher:
         late = False
         while self._ahead and self._connection.room:
             row = self._ahead.popleft()
-            self._sent_to = advanced(self._sent_to, row)
-            if row.event.expires <= now:
+            self._sent_to = advanced(self._sent_to, row.place)
+            expires = self._store.expires(row.place)
+            if expires is None or row.place in self._open:
+                continue
+            if expires <= now:
                 late = True
-            elif row.place not in self._open and row.place not in self._acknowledged:
+            else:
                 self._open.add(row.place)
-                self._connection.send(self._message(row, now), self._on_done(row.place))
+                self._connection.send(self._message(row.event, expires - now), self._on_done(row.place))
         if self._changed:
             self._ahead.clear()
         if late:
             await self._store.expire(now)
 
-    def _message(self, row: OutboxRow, now: float) -> Outgoing:
-        event = row.event
+    def _message(self, event: Event, life_s: float) -> Outgoing:
         return Outgoing(
             self._topics.under(event.topic),
             event.body(self._topics.source, self._timezone),
-            expiry_s=max(1, int(event.expires - now)),
+            expiry_s=max(1, int(life_s)),
             content_type=CONTENT_TYPE,
         )
 
@@ -146,15 +156,28 @@ class Publisher:
             self._open.discard(place)
             self.counters[delivery.value] += 1
             if delivery is Delivery.DELIVERED:
-                self._acknowledged[place] = None
+                self._store.sent(place)
+                self._told.discard(place[0])
+                self._unmarked += 1
                 self._later(MARK_AFTER_S, self._on_mark_due)
             elif delivery is Delivery.LOST:
                 self._start_over()
             else:
-                log.warning("the broker refuses an event of priority %d: %s", place[0], reason)
-                self._later(REST_S, self._start_over)
+                self._tell_refusal(place, reason)
+                self._store.hold(place)
+                self._later(REST_S, self._on_rested)
 
         return done
+
+    def _tell_refusal(self, place: Place, reason: str) -> None:
+        """Log the first of a priority, until one of it is delivered."""
+        if place[0] not in self._told:
+            self._told.add(place[0])
+            log.warning("the broker refuses events of priority %d: %s", place[0], reason)
+
+    def _on_rested(self) -> None:
+        self._rested = True
+        self._wake.set()
 
     def _start_over(self) -> None:
         """Read the queue from its beginning, for what was sent in vain."""
@@ -174,17 +197,13 @@ class Publisher:
 
     async def _mark(self) -> None:
         self._mark_due = False
-        places = list(self._acknowledged)
-        if not places:
-            return
         try:
-            await self._store.mark_sent(places, self._clock())
+            await self._store.keep_marks()
         except StoreError as error:
             log.error("what was sent cannot be marked: %s", error)
             self._later(MARK_AFTER_S, self._on_mark_due)
         else:
-            for place in places:
-                del self._acknowledged[place]
+            self._unmarked = 0
 
     def _later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call once, later; a call that is due already stays as it is."""

@@ -1,0 +1,47 @@
+"""A message on its way out, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish with QoS 1. `expiry_s` is how long the broker may hold it."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    expiry_s: int | None = None
+    correlation: bytes | None = None
+    content_type: str | None = None
+    answer_topic: str | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        """No fewer bytes than its packet has (MQTT 5, section 3.3)."""
+        texts = (self.topic, self.content_type or "", self.answer_topic or "")
+        return sum(len(text.encode()) for text in texts) + len(self.correlation or b"") + len(self.payload) + 32
+
+
+class Delivery(Enum):
+    """What became of a message that was to be published."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"  # by the broker, or before it was sent; sending it again helps only when something changes
+    LOST = "lost"  # the connection ended before it was acknowledged; the broker may have it or not
+
+
+Done = Callable[[Delivery, str], None]
+"""Takes the outcome of a message, with the broker's reason in words. Called on the event loop, never raises."""
+
+
+class PublishError(Exception):
+    """Carries why a message was not published."""
+
+    def __init__(self, delivery: Delivery, reason: str) -> None:
+        super().__init__(f"{delivery.value}: {reason}")
+        self.delivery = delivery
+        self.reason = reason
