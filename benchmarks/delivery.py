@@ -1,110 +1,224 @@
-"""From a commit to a subscriber: how late an event arrives, and how fast a full outbox empties; on a real mosquitto.
+"""From a commit to a subscriber: how late an alert arrives, and how fast a full outbox empties; on a real mosquitto.
 
 Run it from the project's root: `python benchmarks/delivery.py [FOLDER]`. The folder is where the database is put, for
-latency is the disk's more than anything else's.
+latency is the disk's more than anything else's. The subscriber is a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, cast
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from measuring import line, quantile, say  # noqa: E402
+from paho.mqtt.client import MQTTMessage  # noqa: E402
 from virtual_broker import running_broker  # noqa: E402
 from virtual_client import VirtualClient  # noqa: E402
+from virtual_contract import faults  # noqa: E402
 
+from gateway.committer import Committer  # noqa: E402
+from gateway.contract.examples import BODIES  # noqa: E402
 from gateway.events import Event, Outcome, Priority  # noqa: E402
-from gateway.mqtt.connection import Connection, LinkState, Outgoing, Settings, parse_url  # noqa: E402
+from gateway.mqtt.address import parse_url  # noqa: E402
+from gateway.mqtt.connection import Connection, LinkState  # noqa: E402
+from gateway.mqtt.outgoing import Outgoing  # noqa: E402
 from gateway.mqtt.publisher import Publisher  # noqa: E402
+from gateway.mqtt.settings import Settings  # noqa: E402
 from gateway.mqtt.topics import Topics  # noqa: E402
+from gateway.store.database import StoreError  # noqa: E402
 from gateway.store.store import Store  # noqa: E402
 
 TOPICS = Topics("lilac-01", "door-pi")
-PACED, PACE_S = 300, 0.02
-BURST = 5000
-CHUNK = 64
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+PACED, PACE_S, ALERT_EVERY = 600, 0.02, 3
+BURST, CHUNK = 20_000, 500
+ONE_BY_ONE = 400
 
 
-class Subscriber(VirtualClient):
-    """Notes when each event came, by its number."""
+def an_event(number: int, priority: Priority = Priority.VISIT) -> Event:
+    name, topic = ("alert.raised", "alerts/floor") if priority is Priority.ALERT else ("visit.started", "visits")
+    data = BODIES[name][0]["data"] | {"visit": f"v-{number:06x}"}
+    now = time.time()
+    id_ = f"01936f5e-7b1c-7d20-9c55-{number:012x}"
+    return Event(id_, topic, f"hushbell.{name}", now, number, data, now + 600, priority)
+
+
+def check_events() -> None:
+    """See that what is sent is as the description says: the subscriber has no time to."""
+    for event in (an_event(0), an_event(1, Priority.ALERT)):
+        found = faults("send", TOPICS.under(event.topic), event.body(TOPICS.source, SHANGHAI))
+        if found:
+            raise ValueError(found)
+
+
+def listen(port: int) -> None:
+    """Print the number of each event that comes, and when."""
+
+    class Subscriber(VirtualClient):
+        def _on_message(self, _: object, __: object, message: MQTTMessage) -> None:
+            now = time.monotonic()
+            if b'"sequence"' in message.payload:
+                say(f"{int(json.loads(message.payload)['sequence'])} {now}\n")
+                sys.stdout.flush()
+
+    subscriber = Subscriber(port, "back-end", TOPICS.under("#"))
+    say("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    subscriber.close()
+
+
+class Subscriber:
+    """A subscriber in a process of its own; `came` says when each event did, by its number."""
 
     def __init__(self, port: int) -> None:
-        self.came: dict[int, float] = {}
-        super().__init__(port, "back-end", TOPICS.under("#"))
+        command = [sys.executable, __file__, "--listen", str(port)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._said = cast("IO[str]", self._process.stdout)
+        self._said.readline()
 
-    def _on_message(self, *arguments: Any) -> None:
-        now = time.monotonic()
-        super()._on_message(*arguments)
-        body = self.received[-1].body
-        if "sequence" in body:
-            self.came[int(body["sequence"])] = now
+    def came(self, count: int) -> dict[int, float]:
+        found = (self._said.readline().split() for _ in range(count))
+        return {int(number): float(t) for number, t in found}
 
-
-def an_event(number: int) -> Event:
-    data = {"visit": f"v-{number:06x}", "zone": "entrance", "greeting": "王女士", "text": "王女士 进店 · 门口 1 秒前"}
-    expires = time.time() + 600
-    return Event(f"e-{number}", "visits", "hushbell.visit.started", time.time(), number, data, expires, Priority.VISIT)
+    def close(self) -> None:
+        self._process.communicate()
 
 
-async def measure(folder: Path, url: str, subscriber: Subscriber) -> tuple[list[float], list[float], float, float]:
-    """Return the latencies of paced events (s), the commits' share of them, and the burst's seconds and CPU seconds."""
-    store = await Store.open(folder)
-    settings = Settings(parse_url(url), TOPICS.client_id, Outgoing(TOPICS.status, b"{}"), ("x",))
-    online = asyncio.Event()
+@dataclass
+class Gateway:
+    """A store and a connection, and what runs them."""
 
-    def changed(link: LinkState) -> None:
-        if link.online:
-            online.set()
+    store: Store
+    connection: Connection
+    tasks: list[asyncio.Task[None]]
 
-    connection = Connection(settings, lambda arrival: None, changed)
-    publisher = Publisher(store, connection, TOPICS, ZoneInfo("Asia/Shanghai"), time.time)
-    tasks = [asyncio.create_task(work) for work in (connection.run(), publisher.run())]
-    await online.wait()
-    begun: dict[int, float] = {}
+    @classmethod
+    async def begin(cls, folder: Path, url: str) -> Gateway:
+        online = asyncio.Event()
+
+        def changed(link: LinkState) -> None:
+            if link.online:
+                online.set()
+
+        settings = Settings(parse_url(url), TOPICS.client_id, Outgoing(TOPICS.status, b"{}"), ("x",))
+        connection = Connection(settings, lambda arrival: None, changed)
+        made = cls(await Store.open(folder), connection, [asyncio.create_task(connection.run())])
+        await online.wait()
+        return made
+
+    def publisher(self) -> Publisher:
+        made = Publisher(self.store, self.connection, TOPICS, SHANGHAI, time.time)
+        self.tasks.append(asyncio.create_task(made.run()))
+        return made
+
+    async def end(self) -> None:
+        self.connection.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.store.close()
+
+    async def fill(self, first: int, count: int) -> None:
+        for start in range(first, first + count, CHUNK):
+            await self.store.commit(Outcome([an_event(number) for number in range(start, start + CHUNK)]))
+
+
+async def pace(gateway: Gateway, subscriber: Subscriber) -> tuple[dict[int, float], list[float]]:
+    """Return how late each event came that was pushed by the clock, by its number, and how long commits took; in s."""
     committed: list[float] = []
+
+    async def commit(outcome: Outcome) -> None:
+        since = time.monotonic()
+        await gateway.store.commit(outcome)
+        committed.append(time.monotonic() - since)
+
+    committer = Committer(commit, lambda _: None, StoreError)
+    gateway.tasks.append(asyncio.create_task(committer.run()))
+    publisher = gateway.publisher()
+    begun: dict[int, float] = {}
     for number in range(PACED):
+        priority = Priority.VISIT if number % ALERT_EVERY else Priority.ALERT
         begun[number] = time.monotonic()
-        await store.commit(Outcome([an_event(number)]))
-        committed.append(time.monotonic() - begun[number])
+        committer.push(Outcome([an_event(number, priority)]))
         await asyncio.sleep(PACE_S)
+    await committer.settled()
     await publisher.drained()
-    await asyncio.to_thread(subscriber.wait_until, lambda: len(subscriber.came) >= PACED)
-    late = [subscriber.came[number] - then for number, then in begun.items()]
+    came = await asyncio.to_thread(subscriber.came, PACED)
+    return {number: came[number] - then for number, then in begun.items()}, committed
+
+
+async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
+    """Return the seconds and the CPU seconds of a task."""
     since, used = time.monotonic(), time.process_time()
-    for start in range(PACED, PACED + BURST, CHUNK):
-        numbers = range(start, min(start + CHUNK, PACED + BURST))
-        await store.commit(Outcome([an_event(number) for number in numbers]))
-    await publisher.drained()
-    seconds, cpu_s = time.monotonic() - since, time.process_time() - used
-    connection.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await store.close()
-    return late, committed, seconds, cpu_s
+    await work()
+    return time.monotonic() - since, time.process_time() - used
+
+
+async def send_one_by_one(gateway: Gateway, *, marking: bool) -> None:
+    """Send as the simplest outbox does: the first, its acknowledgement awaited, its mark committed, the next."""
+    for _ in range(ONE_BY_ONE):
+        (row,) = await gateway.store.pending(1)
+        body = row.event.body(TOPICS.source, SHANGHAI)
+        message = Outgoing(TOPICS.under(row.event.topic), body, expiry_s=600, content_type="application/json")
+        await gateway.connection.publish(message)
+        gateway.store.sent(row.place)
+        if marking:
+            await gateway.store.keep_marks()
+
+
+async def measure(folder: Path, url: str, port: int) -> None:
+    check_events()
+    subscriber = Subscriber(port)
+    gateway = await Gateway.begin(folder / "paced", url)
+    late, committed = await pace(gateway, subscriber)
+    await gateway.end()
+    subscriber.close()
+    say(f"{PACED} events, {1 / PACE_S:.0f} a second, every third an alert\n")
+    alerts = [t for number, t in late.items() if number % ALERT_EVERY == 0]
+    others = [t for number, t in late.items() if number % ALERT_EVERY]
+    for name, found in (("alert", alerts), ("visit", others), ("of which the commit", committed)):
+        for share, words in ((0.5, "p50"), (0.99, "p99")):
+            line(f"  {name}, {words}", quantile(found, share) * 1e3, "ms")
+    gateway = await Gateway.begin(folder / "full", url)
+    await gateway.fill(0, BURST + 2 * CHUNK)
+    say(f"a full outbox, {BURST} events, nobody listens\n")
+    costs = {}
+    for name, marking in (("one awaited publish at a time", False), ("the same, each marked on the disk", True)):
+        seconds, _ = await timed(partial(send_one_by_one, gateway, marking=marking))
+        costs[name] = seconds / ONE_BY_ONE
+    queued = gateway.store.queued
+    publisher = gateway.publisher()
+    seconds, cpu_s = await timed(publisher.drained)
+    for name, cost in costs.items():
+        line(f"  {name}", 1 / cost, "a second")
+    ours = queued / seconds
+    ratios = ", ".join(f"{ours * cost:.1f}" for cost in costs.values())
+    line("  ours, acknowledged and marked", ours, "a second", f"times {ratios}")
+    line("  CPU of the gateway", cpu_s / queued * 1e6, "us an event")
+    await gateway.end()
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--listen"]:
+        listen(int(arguments[1]))
+        return 0
     with tempfile.TemporaryDirectory(dir=arguments[0] if arguments else None) as name:
         folder = Path(name)
-        with running_broker(folder / "broker") as broker, closing(Subscriber(broker.port)) as subscriber:
-            late, committed, seconds, cpu_s = asyncio.run(measure(folder / "state", broker.url, subscriber))
-    say(f"{PACED} events, {1 / PACE_S:.0f} a second, each in a transaction of its own\n")
-    for share, name in ((0.5, "p50"), (0.99, "p99")):
-        line(f"  from commit asked for to subscriber, {name}", quantile(late, share) * 1e3, "ms")
-        line(f"  of which the commit, {name}", quantile(committed, share) * 1e3, "ms")
-    say(f"{BURST} events, committed {CHUNK} at a time, sent and marked\n")
-    line("  from commit to mark, all of them", BURST / seconds, "a second")
-    line("  CPU of gateway and subscriber together", cpu_s / BURST * 1e6, "us an event")
+        with running_broker(folder / "broker") as broker:
+            asyncio.run(measure(folder, broker.url, broker.port))
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -35,6 +36,9 @@ atexit.register(confess)
 _MAIN = "from gateway.cli import main\nmain()"
 
 REPEATS = 7
+SETTLING_S = 20.0
+"""What is done once after a start, such as looking who has not come for long, is over by then."""
+
 FLOOD = 100_000
 HEAVY = ("yaml", "cel_expr_python", "paho.mqtt.client", "aiosqlite", "bleak", "scapy.arch.linux", "zoneinfo")
 
@@ -66,6 +70,12 @@ def resident_mb(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def spent_s(pid: int) -> float:
+    """Return the CPU time of a process, user's and system's."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def members(count: int) -> list[dict[str, object]]:
     return [a_member(f"member-{number}", CARD[:-4] + number.to_bytes(4, "big")) for number in range(count)]
 
@@ -84,22 +94,31 @@ async def say_daemon(folder: Path, url: str, count: int) -> None:
         begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         _put(folder, count)
         line(f"  {count} members: put", resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun, "s of CPU")
-    since = time.monotonic()
-    with shop:
-        await asyncio.wait_for(shop.hearing(), 300)
-        pid = shop._process.pid if shop._process else 0
-        line(f"  {count} members: from start to hearing", time.monotonic() - since, "s")
-        line(f"  {count} members: resident", resident_mb(pid), "MB")
-        for turn in (1, 2):
-            since = time.monotonic()
-            for number in range(FLOOD):
-                address = (turn << 40 | 2 << 32 | number).to_bytes(6, "big")
-                if number % 2:
-                    await shop.air.send(probe_request(address, -60))
-                else:
-                    await shop.door.send(ibeacon_report(address, -60, bytes(14) + address))
-            note = f"{FLOOD / (time.monotonic() - since):.0f} a second"
-            line(f"  {count} members: resident after flood {turn}", resident_mb(pid), "MB", note)
+    for start in (1, 2):
+        since = time.monotonic()
+        with shop:
+            await asyncio.wait_for(shop.hearing(), 300)
+            pid = shop._process.pid if shop._process else 0
+            line(f"  {count} members, start {start}: to hearing", time.monotonic() - since, "s")
+            line(f"  {count} members, start {start}: CPU by then", spent_s(pid), "s")
+            await asyncio.sleep(SETTLING_S)
+            line(f"  {count} members, start {start}: resident", resident_mb(pid), "MB")
+            if start == 2:
+                await say_floods(shop, pid, count)
+
+
+async def say_floods(shop: VirtualDaemon, pid: int, count: int) -> None:
+    """Send frames from ever new addresses; say what is resident after each flood."""
+    for turn in (1, 2):
+        since = time.monotonic()
+        for number in range(FLOOD):
+            address = (turn << 40 | 2 << 32 | number).to_bytes(6, "big")
+            if number % 2:
+                await shop.air.send(probe_request(address, -60))
+            else:
+                await shop.door.send(ibeacon_report(address, -60, bytes(14) + address))
+        note = f"{FLOOD / (time.monotonic() - since):.0f} a second"
+        line(f"  {count} members: resident after flood {turn}", resident_mb(pid), "MB", note)
 
 
 def main(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import dataclass, field
 
-from gateway.identity.member import Member, MemberError, parse_member
+from gateway.identity.member import Member, MemberError, stored_member
 from gateway.store.store import Store
 
 log = logging.getLogger("hushbell")
@@ -21,35 +21,42 @@ class Changes:
 
 
 class Roster:
-    """Remembers what was last seen of each stored member, as a hash of its text."""
+    """Remembers whom the store held, and up to which change that was looked at."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._version = -1
-        self._seen: dict[str, int] = {}
+        self._seen: set[str] = set()
 
     async def changes(self) -> Changes:
-        """Look at the store; nothing is read where nothing changed. Raises StoreError."""
+        """Look at the store; nothing is read but what changed. Raises StoreError."""
         version = await self._store.members_version()
         if version == self._version:
             return Changes()
         found = Changes()
-        present: dict[str, int] = {}
-        async for id_, text in self._store.members():
-            present[id_] = hash(text)
-            if self._seen.get(id_) != present[id_]:
-                _read(text, found)
-        found.removed = [id_ for id_ in self._seen if id_ not in present]
-        self._seen = present
+        async for id_, text in self._store.members() if self._version < 0 else self._store.members_since(self._version):
+            member = _read(text)
+            if member:
+                found.put.append(member)
+            self._seen.add(member.id if member else id_)  # of equal texts the one that is kept anyway
+        if await self._store.count_members() < len(self._seen):
+            present = {id_ async for id_ in self._store.member_ids()}
+            found.removed = [id_ for id_ in self._seen if id_ not in present]
+            self._seen = present
         self._version = version
         return found
 
+    def forget(self, member_id: str) -> None:
+        """Take that a member is gone: nothing more is told of it."""
+        self._seen.discard(member_id)
 
-def _read(text: str, found: Changes) -> None:
+
+def _read(text: str) -> Member | None:
     try:
-        found.put.append(parse_member(json.loads(text)))
-    except (MemberError, ValueError) as error:
+        return stored_member(text)
+    except MemberError as error:
         log.warning("a stored member is left out: %s", error)
+        return None
 
 
 def dumps(member: Member) -> str:

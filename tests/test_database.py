@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import sqlite3
 import stat
@@ -17,7 +18,10 @@ import pytest
 from gateway.config import Privacy
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow
 from gateway.store import database
+from gateway.store.copy import FILE as COPY
 from gateway.store.database import Reason, Statement, StoreError
+from gateway.store.keys import FILE as KEYS
+from gateway.store.schema import PAGE_BYTES
 from gateway.store.store import FILE, Store
 
 NOBODY = 65534
@@ -125,9 +129,9 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
         await store.commit(outcome(1))
-        good = Statement("INSERT INTO members VALUES ('m-1', '{}')")
+        good = Statement("INSERT INTO members (id, body) VALUES ('m-1', '{}')")
         with pytest.raises(StoreError):
-            await store._database.write(good, Statement("INSERT INTO members VALUES ('m-1', '{}')"))
+            await store._database.write(good, Statement("INSERT INTO members (id, body) VALUES ('m-1', '{}')"))
         assert [member async for member in store.members()] == []
         await store.commit(outcome(2))
         assert len(await store.pending(10)) == 2
@@ -156,18 +160,20 @@ def test_a_commit_that_is_cancelled_is_whole_or_nothing_and_hinders_no_other(tmp
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_committed(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(50_000).hex()
+
     async def run() -> None:
         store = await Store.open(tmp_path)
         await store.commit(outcome(1))
         assert store._database._writer is not None
         await store._database._writer.execute_fetchall("PRAGMA max_page_count = 1")  # raised to what is in use
         with pytest.raises(StoreError, match="the disk is full") as caught:
-            await store.commit(outcome(2, text="x" * 100_000))
+            await store.commit(outcome(2, text=noise))
         assert caught.value.reason is Reason.FULL
         assert "\n" not in str(caught.value)
         assert len(await store.pending(10)) == len(await store.decisions()) == 1
         await store._database._writer.execute_fetchall("PRAGMA max_page_count = 100000")
-        await store.commit(outcome(2, text="x" * 100_000))
+        await store.commit(outcome(2, text=noise))
         assert len(await store.pending(10)) == len(await store.decisions()) == 2
         await store.close()
 
@@ -221,13 +227,13 @@ def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
     async def look() -> None:
         store = await Store.open(tmp_path)
         assert store.set_aside is not None
-        assert [member async for member in store.members()] == []
+        assert store.restored == 1000
         await store.close()
 
     asyncio.run(fill())
     raw = bytearray(path.read_bytes())
-    for page in range(10, len(raw) // 4096, 3):
-        raw[page * 4096 : page * 4096 + 64] = os.urandom(64)
+    for page in range(40, len(raw) // PAGE_BYTES, 12):
+        raw[page * PAGE_BYTES : page * PAGE_BYTES + 64] = os.urandom(64)
     path.write_bytes(raw)
     asyncio.run(look())
 
@@ -295,6 +301,7 @@ def test_a_torn_log_gives_a_whole_beginning(tmp_path: Path) -> None:
         cut = tmp_path / f"cut-{step}"
         cut.mkdir()
         shutil.copy(tmp_path / "file", cut / FILE)
+        shutil.copy(live / KEYS, cut)
         (cut / f"{FILE}-wal").write_bytes(log[: len(log) * step // 16 - 7 if step else 0])
         found.append(asyncio.run(look(cut)))
     assert found == sorted(found)
@@ -389,7 +396,7 @@ def test_members_are_seen_by_others_at_once(tmp_path: Path) -> None:
         assert await daemon.members_version() != before
         assert [member async for member in daemon.members()] == [("m-1", "{}")]
         before = await daemon.members_version()
-        await command.remove_member("m-1")
+        await command.erase_member("m-1")
         assert await daemon.members_version() != before
         await command.close()
         await daemon.close()
@@ -411,45 +418,181 @@ def test_many_members_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
 
 
 def test_erasure_leaves_no_byte_of_a_member(tmp_path: Path) -> None:
-    """Rows, state, decisions, queued and sent events: neither the file nor its log holds id or text any more."""
+    """Rows, state, decisions, events queued, sent and pruned, the copy: no file holds id or text any more."""
     canary, other = "oX3f-canary-id", "oX3f-other-id"
+    chance = random.Random(1)
 
     async def run() -> None:
         store = await Store.open(tmp_path)
+        await store.begin_run()
         await store.put_members([(canary, '{"greeting": "canary-text"}'), (other, "{}")])
-        for number in range(1, 60):
-            await store.commit(outcome(number, canary if number % 2 else other, f"canary-text-{number % 2}" * 40))
-        await store.mark_sent([row.place for row in await store.pending(20)], 1e9)
-        assert _bytes_with(tmp_path, b"canary-text-1")
+        packed: list[bytes] = []
+        for number in range(1, 80):
+            text = chance.randbytes(20).hex()
+            await store.commit(outcome(number, canary if number % 2 else other, text))
+            packed += await _packed(store) if number in (20, 40, 79) else []
+            if number == 20:  # what was deleted lies in free pages
+                store.sent(*[row.place for row in await store.pending(100)])
+                await store.prune(1e9, Privacy())
+            if number == 40:
+                await store.prune(1e9 + 2 * 86400, Privacy())
+        assert sum(bool(_bytes_with(tmp_path, piece)) for piece in packed) > 100
         await store.erase_member(canary)
-        for needle in (canary.encode(), b"canary-text-1", b'"canary-text"'):
+        for needle in (canary.encode(), b'"canary-text"'):
             assert _bytes_with(tmp_path, needle) == []
+        left = await _packed(store)
+        assert [piece for piece in packed if piece not in left and _bytes_with(tmp_path, piece)] == []
         assert [id_ async for id_, _ in store.members()] == [other]
         assert {row.event.member for row in await store.pending(100)} == {other}
         assert {row.member for row in await store.decisions()} == {other}
         assert {row.member for row in await store.state()} == {None, other}
-        assert await store.is_erased(canary)
-        assert not await store.is_erased(other)
-        since = await store.events_since("visits", 0, 100)
+        since = await store.events_since("visits", 40, 100)
         assert {past.gone for past in since if past.event.sequence % 2} == {"erased"}
-        await store.put_members([(canary, "{}")])
-        assert not await store.is_erased(canary)
         await store.close()
 
     asyncio.run(run())
+
+
+async def _packed(store: Store) -> list[bytes]:
+    """Return bytes of each packed value."""
+    rows = await store._database.read("SELECT body FROM events WHERE body NOT NULL UNION ALL SELECT body FROM changes")
+    return [body[-36:-12] for (body,) in rows]
 
 
 def _bytes_with(folder: Path, needle: bytes) -> list[str]:
     return [file.name for file in folder.iterdir() if needle in file.read_bytes()]
 
 
-def test_removal_leaves_no_key(tmp_path: Path) -> None:
+def test_a_key_that_was_replaced_or_erased_is_in_no_file(tmp_path: Path) -> None:
+    """Neither as it was, nor sealed: not in the database, its log, its free pages, nor the copy."""
+    keys = ["00112233445566778899aabbccddeeff" * 40, "ffeeddccbbaa99887766554433221100" * 40]
+
     async def run() -> None:
         store = await Store.open(tmp_path)
-        await store.put_members([("m-1", '{"key": "00112233445566778899aabbccddeeff"}')])
-        await store.remove_member("m-1")
-        assert _bytes_with(tmp_path, b"00112233445566778899aabbccddeeff") == []
-        assert not await store.is_erased("m-1")
+        await store.begin_run()
+        sealed: list[bytes] = []
+        for key in keys:
+            await store.put_members([("m-1", f'{{"key": "{key}"}}')])
+            body: bytes = (await store._database.read("SELECT body FROM members"))[0][0]
+            sealed.append(body[-32:])
+        await store._database.empty_log()
+        assert _bytes_with(tmp_path, sealed[0]) == []
+        assert sorted(_bytes_with(tmp_path, sealed[1])) == [FILE, COPY]
+        await store.erase_member("m-1")
+        assert _bytes_with(tmp_path, sealed[1]) == []
+        assert not any(_bytes_with(tmp_path, key[:32].encode()) for key in keys)
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_the_members_come_back_from_the_copy_and_who_was_erased_does_not(tmp_path: Path) -> None:
+    async def fill() -> tuple[int, bytes]:
+        store = await Store.open(tmp_path)
+        run = await store.begin_run()
+        await store.put_members([(f"m-{number:04d}", f'{{"n": {number}}}') for number in range(2500)])
+        await store.put_members([("m-0001", "paused")])
+        await store.erase_member("m-0002")
+        await store.commit(outcome(1))
+        await store.close()
+        return run, store.gateway_key
+
+    async def look() -> None:
+        store = await Store.open(tmp_path)
+        assert (store.restored, store.gateway_key) == (2499, key)
+        assert [row async for row in store.members()][:3] == [
+            ("m-0000", '{"n": 0}'),
+            ("m-0001", "paused"),
+            ("m-0003", '{"n": 3}'),
+        ]
+        assert await store.begin_run() > run
+        assert await store.pending(10) == []
+        await store.close()
+
+    run, key = asyncio.run(fill())
+    (tmp_path / FILE).write_bytes(b"not a database at all" * 1000)
+    asyncio.run(look())
+
+
+def test_a_grave_in_the_copy_counts_more_than_a_row(tmp_path: Path) -> None:
+    async def fill() -> None:
+        store = await Store.open(tmp_path)
+        await store.begin_run()
+        await store.put_members([("m-1", "{}"), ("m-2", "{}")])
+        await store.erase_member("m-1")
+        await store.close()
+        with closing(sqlite3.connect(tmp_path / COPY, isolation_level=None)) as copy:
+            copy.execute("INSERT INTO members (id, body) SELECT 'm-1', body FROM members")
+
+    async def look() -> None:
+        store = await Store.open(tmp_path)
+        assert [id_ async for id_, _ in store.members()] == ["m-2"]
+        await store.close()
+
+    asyncio.run(fill())
+    (tmp_path / FILE).write_bytes(b"not a database at all" * 1000)
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize("damage", ["missing", "garbage", "behind"])
+def test_a_copy_that_is_not_as_it_should_be_is_made_anew(tmp_path: Path, damage: str) -> None:
+    async def run() -> list[tuple[str, bytes]]:
+        store = await Store.open(tmp_path)
+        await store.begin_run()
+        await store.put_members([("m-1", "{}")])
+        (tmp_path / COPY).unlink()
+        if damage == "garbage":
+            (tmp_path / COPY).write_bytes(b"not a database at all" * 1000)
+        if damage == "behind":
+            await store.put_members([("m-2", "{}")])
+            with closing(sqlite3.connect(tmp_path / COPY, isolation_level=None)) as copy:
+                copy.execute("UPDATE meta SET value = 1 WHERE name = 'members'")
+        await store.put_members([("m-3", "{}")])
+        rows = await store._database.read("SELECT id, body FROM members ORDER BY id")
+        await store.close()
+        return rows
+
+    rows = asyncio.run(run())
+    with closing(sqlite3.connect(tmp_path / COPY)) as copy:
+        assert copy.execute("SELECT id, body FROM members ORDER BY id").fetchall() == rows
+
+
+def test_two_damaged_files_begin_anew(tmp_path: Path) -> None:
+    for name in (FILE, COPY):
+        (tmp_path / name).write_bytes(b"not a database at all" * 1000)
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        assert store.restored is None
+        assert await store.begin_run() == 1
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_commit_whose_end_is_not_known_is_still_sent(tmp_path: Path) -> None:
+    """Broken off after it took effect: its events are neither lost behind the marks nor numbered twice."""
+
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.commit(outcome(1))
+        write = store._database.write
+
+        async def broken_off(*statements: Statement, overwriting: bool = False) -> list[int]:
+            await write(*statements)
+            raise asyncio.CancelledError
+
+        store._database.write = broken_off  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await store.commit(outcome(2))
+        store._database.write = write  # type: ignore[method-assign]
+        store.sent(*[row.place for row in await store.pending(10)])
+        await store.keep_marks()
+        assert [row.event.sequence for row in await store.pending(10)] == [2]
+        await store.commit(outcome(3))
+        await store.close()
+        store = await Store.open(tmp_path)
+        assert [row.event.sequence for row in await store.pending(10)] == [2, 3]
         await store.close()
 
     asyncio.run(run())

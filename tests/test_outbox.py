@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.config import Privacy
 from gateway.events import Event, Outcome, Priority
 from gateway.store import store as store_module
-from gateway.store.outbox import START, advanced
+from gateway.store.queue import START, advanced
 from gateway.store.store import Store
 
 NOW = 1_800_000_000.0
@@ -55,24 +55,9 @@ def test_a_cursor_reads_on_and_sees_an_alert_that_came_later(tmp_path: Path) -> 
         await commit(store, *(event(number, VISIT) for number in range(1, 7)), event(7, COUNT))
         after = START
         for row in await store.pending(3):
-            after = advanced(after, row)
+            after = advanced(after, row.place)
         await commit(store, event(8, ALERT))
         assert sequences(await store.pending(10, after)) == [8, 4, 5, 6, 7]
-        await store.close()
-
-    asyncio.run(run())
-
-
-def test_an_event_committed_twice_is_queued_once(tmp_path: Path) -> None:
-    async def run() -> None:
-        store = await Store.open(tmp_path)
-        await commit(store, event(1), event(1))
-        await commit(store, event(1), event(2))
-        rows = await store.pending(10)
-        assert sequences(rows) == [1, 2]
-        await store.mark_sent([row.place for row in rows], NOW)
-        await commit(store, event(1))
-        assert await store.pending(10) == []
         await store.close()
 
     asyncio.run(run())
@@ -119,7 +104,8 @@ def test_what_was_sent_can_be_asked_for_until_a_day_after(tmp_path: Path) -> Non
         events = [event(number, expires=NOW + 20 * DAY, topic=topic) for number, topic in enumerate(topics, 1)]
         await commit(store, *events)
         rows = await store.pending(10)
-        await store.mark_sent([row.place for row in rows[:4]], NOW + 10 * DAY)
+        store.sent(*[row.place for row in rows[:4]])
+        assert await store.prune(NOW + 10 * DAY, Privacy()) == 0
         assert sequences(await store.events_since("visits", 1, 2)) == [2, 3]
         assert sequences(await store.events_since("visits", 0, 10)) == [1, 2, 3, 4]
         assert await store.prune(NOW + 11 * DAY - 1, Privacy()) == 0
@@ -141,8 +127,8 @@ def test_numbers_are_never_given_again(tmp_path: Path) -> None:
             await commit(store, event(number))
             rows = await store.pending(10, after)
             assert sequences(rows) == [number]
-            after = advanced(after, rows[0])
-            await store.mark_sent([rows[0].place], NOW)
+            after = advanced(after, rows[0].place)
+            store.sent(rows[0].place)
             await store.prune(NOW + 10 * DAY, Privacy())
         await store.close()
 
@@ -155,7 +141,7 @@ def test_no_more_than_a_bound_is_kept_of_what_was_sent(tmp_path: Path, monkeypat
     async def run() -> None:
         store = await Store.open(tmp_path)
         await commit(store, *map(event, range(1, 31)))
-        await store.mark_sent([row.place for row in await store.pending(30)], NOW)
+        store.sent(*[row.place for row in await store.pending(30)])
         await store.prune(NOW, Privacy())
         assert sequences(await store.events_since("t", 0, 100)) == list(range(21, 31))
         await store.close()
@@ -190,7 +176,6 @@ def test_a_full_queue_gives_up_counts_then_visits_and_never_alerts(
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("commit"), st.lists(st.tuples(st.sampled_from(Priority), st.integers(1, 9)), max_size=5)),
-        st.tuples(st.just("again"), st.integers(0, 30)),
         st.tuples(st.just("send"), st.integers(0, 6)),
         st.tuples(st.just("wait"), st.integers(1, 4)),
         st.tuples(st.just("erase"), st.integers(0, 2)),
@@ -260,11 +245,9 @@ async def _apply(store: Store, model: Model, what: str, how_much: object, folder
             ]
             model.put(events)
             await commit(store, *events)
-        case "again", int(number) if number in model.events:
-            await commit(store, model.events[number])
         case "send", int(count):
             rows = await store.pending(count)
-            await store.mark_sent([row.place for row in rows], model.now)
+            store.sent(*[row.place for row in rows])
             model.sent |= {each.sequence: each for each in model.waiting[:count]}
             model.waiting = model.waiting[count:]
         case "wait", int(seconds):
@@ -275,6 +258,7 @@ async def _apply(store: Store, model: Model, what: str, how_much: object, folder
             model.erase(f"m-{member}")
             await store.erase_member(f"m-{member}")
         case "reopen", _:
+            await store.keep_marks()
             await store.close()
             return await Store.open(folder)
     return store

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import random
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,11 +19,14 @@ from virtual_peer import Peer, serving
 
 from gateway.events import Event, Outcome, Priority
 from gateway.mqtt import publisher as module
-from gateway.mqtt.connection import Backoff, Connection, Outgoing, Settings, parse_url
+from gateway.mqtt.address import parse_url
+from gateway.mqtt.backoff import Backoff
+from gateway.mqtt.connection import Connection
+from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.settings import Settings
 from gateway.mqtt.topics import Topics
 from gateway.store.database import Reason, StoreError
-from gateway.store.outbox import PastEvent
 from gateway.store.store import Store
 
 NOW = 1_800_000_000.0
@@ -222,21 +222,66 @@ def test_what_the_broker_refuses_waits_and_hinders_no_other(tmp_path: Path, monk
     asyncio.run(run())
 
 
+def test_what_is_refused_for_ever_never_keeps_what_follows_from_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "REST_S", 0.0)
+    peer = Peer(THREE_AT_ONCE)
+
+    def begins(turn: list[int]) -> bool:
+        return numbers(peer)[: len(turn)] == turn
+
+    async def run() -> None:
+        async with serving(peer) as url, outbox(tmp_path, url) as made:
+            await made.commit(*(event(number) for number in range(1, 7)), event(7, COUNT))
+            made.start()
+            for turn in ([1, 2, 3], [4, 5, 6], [7]):
+                await until(partial(begins, turn))
+                await asyncio.sleep(0.01)  # for which the refused had rested long enough
+                peer.acknowledge(len(turn), reason=0x87)
+            await until(lambda: begins([1, 2, 3]))
+
+    asyncio.run(run())
+    assert len([record for record in caplog.records if "refuses" in record.message]) == 2, "one for each priority"
+
+
+@pytest.mark.parametrize("by_s", [-3 * 86400.0, 3 * 86400.0])
+def test_what_waits_lives_as_long_as_it_had_to_where_the_clock_is_set(tmp_path: Path, by_s: float) -> None:
+    async def run(broker: VirtualBroker) -> None:
+        async with outbox(tmp_path / "state", broker.url) as made:
+            await made.commit(event(1, life_s=10.0), event(2, life_s=60.5))
+            await made.store.redate(by_s)
+            assert [made.store.expires(row.place) for row in await made.store.pending(2)] == [
+                NOW + by_s + life_s for life_s in (10.0, 60.5)
+            ]
+        async with outbox(tmp_path / "state", broker.url) as made:
+            made.now += by_s + 10.0
+            made.start()
+            await made.drained()
+            assert made.store.counters == {"expired": 1, "sent": 1}
+
+    with running_broker(tmp_path / "b") as broker, VirtualClient(broker.port, "w", "hushbell/#") as watcher:
+        asyncio.run(run(broker))
+        watcher.wait_until(lambda: watcher.on("/visits"))
+        (received,) = watcher.on("/visits")
+    assert (received.body["data"], received.expiry_s) == ({"n": 2}, 50)
+
+
 def test_a_store_that_cannot_mark_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MARK_AFTER_S", 0.02)
 
     async def run() -> None:
         peer = Peer()
         async with serving(peer) as url, outbox(tmp_path, url) as made:
-            mark_sent, refusals = made.store.mark_sent, [1, 2]
+            keep_marks, refusals = made.store.keep_marks, [1, 2]
 
-            async def mark_late(*arguments: object) -> None:
+            async def mark_late() -> None:
                 if refusals:
                     refusals.pop()
                     raise StoreError(tmp_path, Reason.LOCKED)
-                await mark_sent(*arguments)  # type: ignore[arg-type]
+                await keep_marks()
 
-            monkeypatch.setattr(made.store, "mark_sent", mark_late)
+            monkeypatch.setattr(made.store, "keep_marks", mark_late)
             await made.commit(event(1))
             made.start()
             await until(lambda: peer.held)
@@ -264,75 +309,3 @@ def test_idle_it_writes_nothing(tmp_path: Path) -> None:
 
 def _written(folder: Path) -> dict[str, tuple[int, int]]:
     return {file.name: (file.stat().st_mtime_ns, file.stat().st_size) for file in folder.iterdir()}
-
-
-KILLS = 10
-EVENTS = 3000
-
-
-@pytest.mark.parametrize("seed", [20261122])
-def test_killed_at_any_point_every_committed_event_arrives_under_one_id(tmp_path: Path, seed: int) -> None:
-    """SIGKILL at random points and a broker that is away for a while: nothing that was committed is lost or doubled."""
-    chance = random.Random(seed)
-    ledger = tmp_path / "ledger"
-    with running_broker(tmp_path / "b") as broker:
-        topics = [f"hushbell/v1/s/{topic}" for topic in ("visits", "alerts/floor")]
-        with VirtualClient(broker.port, "back-end", *topics, session_s=3600) as back_end:
-            for kill in range(KILLS):
-                _run_and_kill(tmp_path / "state", broker, ledger, chance, stop_broker=kill % 4 == 2)
-            _start(tmp_path / "state", broker, ledger).wait(60)
-            past = asyncio.run(_past(tmp_path / "state"))
-            wanted = {each.event.id for each in past if each.gone is None}
-            back_end.wait_until(lambda: {message.body["id"] for message in back_end.received} >= wanted, 30)
-            received = [(message.body["data"]["number"], message.body["id"]) for message in back_end.received]
-    committed = {line for line in ledger.read_text().split() if line != "ready"}
-    gone = {each.event.id: each.gone for each in past if each.gone}
-    assert [each.event.sequence for each in past] == list(range(1, EVENTS + 1))
-    assert committed <= {each.event.id for each in past}
-    assert {id_ for _, id_ in received} >= committed - gone.keys()
-    assert len({number for number, _ in received}) == len(set(received)), f"an event came under two ids, seed {seed}"
-    assert set(gone.values()) <= {"expired"}
-    assert not any(each.event.sequence % 10 for each in past if each.gone), "only what was to expire soon did"
-    first = list(dict.fromkeys(number for number, _ in received if number % 10))
-    assert first == sorted(first), "visits arrive in their order, but for repeats"
-
-
-def _start(folder: Path, broker: VirtualBroker, ledger: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(TESTS / "outbox_child.py"), str(folder), broker.url, str(ledger), str(EVENTS)]
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(TESTS.parent)})
-
-
-def _run_and_kill(
-    folder: Path, broker: VirtualBroker, ledger: Path, chance: random.Random, *, stop_broker: bool
-) -> None:
-    runs = _ready(ledger)
-    child = _start(folder, broker, ledger)
-    deadline = time.monotonic() + 30
-    while _ready(ledger) == runs and time.monotonic() < deadline:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(0.005)
-    if stop_broker:
-        broker.stop()
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(chance.uniform(0, 0.5))
-    if stop_broker:
-        broker.start()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(chance.uniform(0, 0.3))
-    child.kill()
-    child.wait()
-
-
-def _ready(ledger: Path) -> int:
-    return ledger.read_text().count("ready") if ledger.exists() else 0
-
-
-async def _past(folder: Path) -> list[PastEvent]:
-    store = await Store.open(folder)
-    assert store.queued == 0
-    past = [
-        *await store.events_since("visits", 0, EVENTS),
-        *await store.events_since("alerts/floor", 0, EVENTS),
-    ]
-    await store.close()
-    return sorted(past, key=lambda each: each.event.sequence)

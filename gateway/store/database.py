@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -23,8 +23,12 @@ Row = tuple[Any, ...]
 BUSY_S = 5.0
 """How long another process's transaction is waited for."""
 
-LOG_KEPT_BYTES = 8 << 20
-"""What the write-ahead log is cut back to after a burst."""
+LOG_BYTES = 4 << 20
+LOG_KEPT_BYTES = 2 * LOG_BYTES
+"""From when on the write-ahead log is copied into the file, and what it is cut back to after a burst."""
+
+ZEROS = 64 << 20
+"""Bytes that are overwritten at a time."""
 
 BESIDE = ("", "-wal", "-shm")
 """SQLite's files, as endings of the database's name."""
@@ -40,6 +44,7 @@ class Reason(Enum):
     DENIED = "no right to open it"
     DISK = "the disk gave an error"
     NEWER = "a newer Hushbell made this database"
+    KEY = "the key that members are sealed with cannot be used"
     OTHER = "the database refused"
 
 
@@ -69,6 +74,7 @@ class Database:
         self.set_aside: Path | None = None
         self._reader = reader
         self._writer = writer
+        self._overwriting = False
         self._turn = asyncio.Lock()
 
     @classmethod
@@ -141,25 +147,48 @@ class Database:
         with _translating(self.path):
             return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
 
-    async def write(self, *statements: Statement) -> list[int]:
+    async def write(self, *statements: Statement, overwriting: bool = False) -> list[int]:
         """Run statements as one transaction; return how many rows each changed.
 
+        With `overwriting`, pages that become free are overwritten.
         Raises StoreError, and then none of them took effect.
         """
+        return await self.rewrite(None, lambda _: statements, overwriting=overwriting)
+
+    async def rewrite(
+        self, sql: str | None, make: Callable[[list[Row]], Iterable[Statement]], *, overwriting: bool = False
+    ) -> list[int]:
+        """Run, in one transaction with a query, the statements that are made of its rows; as `write`."""
         writer = self._writer
         if writer is None:
             raise StoreError(self.path, Reason.READONLY)
         with _translating(self.path):
             async with self._turn:
+                await self._overwrite(writer, overwriting=overwriting)
                 try:
                     await writer.execute("BEGIN IMMEDIATE")
-                    changed = [(await writer.executemany(*each)).rowcount if each.rows else 0 for each in statements]
+                    rows = [tuple(row) for row in await writer.execute_fetchall(sql)] if sql else []
+                    changed = [(await writer.executemany(*each)).rowcount if each.rows else 0 for each in make(rows)]
                     await writer.commit()
                     return changed
                 except BaseException:
                     with suppress(sqlite3.Error):
                         await writer.rollback()
                     raise
+
+    async def _overwrite(self, writer: aiosqlite.Connection, *, overwriting: bool) -> None:
+        if overwriting is not self._overwriting:
+            await writer.execute_fetchall(f"PRAGMA secure_delete = {'ON' if overwriting else 'FAST'}")
+            self._overwriting = overwriting
+
+    async def scrub(self) -> None:
+        """Overwrite the pages that became free without being overwritten. Raises StoreError."""
+        while free := (await self.read("PRAGMA freelist_count"))[0][0]:
+            size = min(free * schema.PAGE_BYTES, ZEROS)
+            await self.write(Statement("INSERT INTO scratch VALUES (zeroblob(?))", [(size,)]))
+            if size < ZEROS:
+                break
+        await self.write(Statement("DELETE FROM scratch"))
 
     async def empty_log(self) -> None:
         """Fold the write-ahead log into the file and cut it to nothing, so that it holds no old copy of a row."""
@@ -181,7 +210,7 @@ class FolderLock:
         if self._file is not None:
             return True
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        _give_to_owner(self._path.parent, file)
+        give_to_owner(self._path.parent, file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -222,14 +251,14 @@ def _prepare(path: Path) -> None:
         try:
             with suppress(PermissionError):
                 os.fchmod(file, 0o600)
-                _give_to_owner(path.parent, file)
+                give_to_owner(path.parent, file)
         finally:
             os.close(file)
     except OSError as error:
         raise StoreError(path, Reason.DENIED, error.strerror or "") from error
 
 
-def _give_to_owner(folder: Path, file: int) -> None:
+def give_to_owner(folder: Path, file: int) -> None:
     """Let root leave no file in a folder whose owner could then not write it; SQLite's other files follow the first."""
     if os.geteuid() == 0:
         owner = folder.stat()
@@ -262,17 +291,19 @@ def _set_aside(path: Path, now: float) -> Path:
 
 async def _set_up(writer: aiosqlite.Connection, path: Path) -> None:
     for pragma in (
+        f"page_size = {schema.PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = FULL",  # a commit is on the disk before it is sent
-        "secure_delete = ON",  # what was deleted cannot be read from the file
-        "temp_store = MEMORY",  # nor from a temporary one
+        "secure_delete = FAST",  # what was deleted is overwritten where that is free; `scrub` does the rest
+        "temp_store = MEMORY",
+        f"wal_autocheckpoint = {LOG_BYTES // schema.PAGE_BYTES}",
         f"journal_size_limit = {LOG_KEPT_BYTES}",
     ):
         await writer.execute_fetchall(f"PRAGMA {pragma}")
     found = await writer.execute_fetchall("PRAGMA quick_check(1)")
     if [tuple(row) for row in found] != [("ok",)]:
         raise StoreError(path, Reason.CORRUPT)
-    if await _version(writer, path) == 0:
+    if await _version(writer, path) < schema.VERSION:
         await writer.executescript(f"BEGIN IMMEDIATE; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
 
 

@@ -20,6 +20,14 @@ OF_VISIT = """
 SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
 WHERE visit = ? ORDER BY t DESC, id DESC LIMIT ?"""
 
+OF_MEMBER = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+WHERE member = ? ORDER BY t, id"""
+
+BEHIND = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+WHERE (t, id) > (?, ?) ORDER BY t, id LIMIT ?"""
+
 OLD = "SELECT t, id FROM decisions WHERE t < ? ORDER BY t LIMIT ?"
 
 
@@ -35,6 +43,11 @@ def put(rows: Iterable[DecisionRow]) -> Statement:
 def deleted(keys: Sequence[Row]) -> list[Statement]:
     """Delete decisions, given as time and id."""
     return [Statement("DELETE FROM decisions WHERE t = ? AND id = ?", keys)]
+
+
+def forgotten(member: str) -> Statement:
+    """Delete every decision about a member."""
+    return Statement("DELETE FROM decisions WHERE member = ?", [(member,)])
 
 
 def decision_row(row: Row) -> DecisionRow:

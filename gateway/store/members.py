@@ -1,44 +1,94 @@
-"""Members as SQL: each is one JSON text under its id; who was erased leaves a keyed digest."""
+"""Members as SQL: each is one JSON text under its id, sealed; who was erased leaves a keyed digest."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
-from gateway.store.database import Statement
+from gateway.store.database import Database, Row, Statement
+from gateway.store.sealing import Seals
 
 ONE = "SELECT 1 FROM members WHERE id = ?"
+FROM = "SELECT id, body FROM members WHERE id >= ? ORDER BY id LIMIT ?"
 AFTER = "SELECT id, body FROM members WHERE id > ? ORDER BY id LIMIT ?"
+NAMED = "SELECT id, body FROM members WHERE id IN (SELECT value FROM json_each(?))"
+IDS = "SELECT id FROM members WHERE id > ? ORDER BY id LIMIT ?"
+TOMBSTONES = "SELECT digest FROM tombstones"
+COUNT = "SELECT count(*) FROM members"
+SINCE = """
+SELECT id, body, changed FROM members WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?"""
 VERSION = "SELECT value FROM meta WHERE name = 'members'"
-ERASED = "SELECT 1 FROM tombstones WHERE digest = ?"
+
+CHUNK = 1000
+
+_PUT = """
+INSERT INTO members VALUES (?, ?, coalesce((SELECT value FROM meta WHERE name = 'members'), 0))
+ON CONFLICT (id) DO UPDATE SET body = excluded.body, changed = excluded.changed"""
 
 _CHANGED = Statement("UPDATE meta SET value = value + 1 WHERE name = 'members'")
 
 
-def put(rows: Sequence[tuple[str, str]], key: bytes) -> list[Statement]:
+Sealed = bytes | str
+"""A member's text as it is kept; before there were seals it lay open."""
+
+
+def sealed(seals: Seals, id_: str, text: str) -> bytes:
+    return seals.seal(text.encode(), f"member {id_}")
+
+
+def opened(seals: Seals, id_: str, body: Sealed) -> str | None:
+    """Return a member's text; None where it was not sealed for that member, or the key is not there."""
+    if isinstance(body, str):
+        return body
+    text = seals.open(body, f"member {id_}")
+    return None if text is None else text.decode()
+
+
+def put(rows: Sequence[tuple[str, str]], key: bytes, seals: Seals) -> list[Statement]:
     """Store members; one who was erased and is put again is erased no longer."""
     return [
-        Statement("INSERT INTO members VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", rows),
-        Statement("DELETE FROM tombstones WHERE digest = ?", [(digest(id_, key),) for id_, _ in rows]),
         _CHANGED,
+        Statement(_PUT, [(id_, sealed(seals, id_, text)) for id_, text in rows]),
+        Statement("DELETE FROM tombstones WHERE digest = ?", [(digest(id_, key),) for id_, _ in rows]),
     ]
-
-
-def removed(id_: str) -> list[Statement]:
-    """Remove a member's row, and with it the keys."""
-    return [Statement("DELETE FROM members WHERE id = ?", [(id_,)]), _CHANGED]
 
 
 def erased(id_: str, key: bytes) -> list[Statement]:
-    """Remove every row about a member but for queued events, and leave a tombstone."""
+    """Remove a member's own row, and leave a tombstone."""
     return [
-        *removed(id_),
-        Statement("DELETE FROM state WHERE member = ?", [(id_,)]),
-        Statement("DELETE FROM decisions WHERE member = ?", [(id_,)]),
+        Statement("DELETE FROM members WHERE id = ?", [(id_,)]),
+        _CHANGED,
         Statement("INSERT OR IGNORE INTO tombstones VALUES (?)", [(digest(id_, key),)]),
     ]
+
+
+def buried(digests: Iterable[bytes]) -> Statement:
+    """Keep tombstones."""
+    return Statement("INSERT OR IGNORE INTO tombstones VALUES (?)", [(each,) for each in digests])
 
 
 def digest(id_: str, key: bytes) -> bytes:
     """Return a name for a member that only this gateway can make (HMAC-SHA256)."""
     return hmac.digest(key, id_.encode(), "sha256")
+
+
+async def in_chunks(database: Database) -> AsyncIterator[list[Row]]:
+    """Iterate over all members as id and sealed text, in the order of ids, many at a time."""
+    last = ""
+    while rows := await database.read(AFTER, last, CHUNK):
+        yield rows
+        last = rows[-1][0]
+
+
+async def since(database: Database, number: int) -> AsyncIterator[list[Row]]:
+    """Iterate over the members that changes after that number brought, as id and sealed text, many at a time."""
+    after: tuple[int, str] = (number + 1, "")
+    while rows := await database.read(SINCE, *after, CHUNK):
+        yield [row[:2] for row in rows]
+        after = rows[-1][2], rows[-1][0]
+
+
+async def version(database: Database) -> int:
+    """Return a number that is another one after any change of the members."""
+    rows = await database.read(VERSION)
+    return int(rows[0][0]) if rows else -1

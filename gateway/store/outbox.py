@@ -1,22 +1,45 @@
-"""The outbox as SQL: events are queued as they are stored, leave the queue when sent, and stay for a day after."""
+"""The outbox as SQL: events as they were committed, for a day after they were sent."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from uuid import UUID
 
+import msgspec
+
+from gateway.contract.events import Gone
 from gateway.events import Event, Priority
-from gateway.store.database import Row, Statement, json_text
+from gateway.store.database import Row, Statement
+from gateway.store.packing import pack, unpack
+from gateway.store.queue import Place
 
-Place = tuple[int, int]
-"""Priority and number of an event: its place in the queue."""
+LAST = "SELECT coalesce(max(number), 0) FROM events"
+WAITING = "SELECT priority, number, expires FROM events WHERE number > ? AND gone IS NULL ORDER BY number"
+NUMBERED = "SELECT * FROM events WHERE number IN (SELECT value FROM json_each(?))"
+PLACES_OF_MEMBER = "SELECT priority, number FROM events WHERE member = ? AND topic GLOB ?"
+BEHIND = "SELECT * FROM events WHERE number > ? ORDER BY number LIMIT ?"
+OF_MEMBER = "SELECT * FROM events WHERE member = ? ORDER BY number"
 
-Cursor = tuple[int, ...]
-"""For each priority, the last number that was read."""
+# On a topic numbers and sequence rise together: the search goes back no further than to what was asked for.
+SINCE = """
+SELECT * FROM events WHERE topic = ? AND number > coalesce((
+  SELECT number FROM events WHERE topic = ? AND sequence <= ? ORDER BY number DESC LIMIT 1
+), 0) AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
 
-START: Cursor = (0,) * len(Priority)
+# The newest event is never deleted, so that its number is not given again.
+OLD = """
+SELECT number FROM events WHERE number <= ? AND number < (SELECT max(number) FROM events)
+AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
+
+OUTLIVED = """
+SELECT number FROM events WHERE expires < ? AND number < (SELECT max(number) FROM events)
+AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
+
+NEWEST_OUTLIVED = """
+SELECT priority, number FROM events WHERE number = (SELECT max(number) FROM events) AND expires < ?
+AND body IS NOT NULL AND number NOT IN (SELECT value FROM json_each(?))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,98 +58,71 @@ class PastEvent(NamedTuple):
     """An event that left the queue; `gone` says why it was never sent (`expired` ...) and its data is then empty."""
 
     event: Event
-    gone: str | None
+    gone: Gone | None
 
 
-_PENDING_OF_ONE_PRIORITY = """
-SELECT * FROM (
-  SELECT number, id, topic, type, time, sequence, data, events.expires, events.priority, member
-  FROM pending JOIN events USING (number)
-  WHERE pending.priority = ? AND pending.number > ? ORDER BY pending.number LIMIT ?
-)"""
-
-PENDING = " UNION ALL ".join([_PENDING_OF_ONE_PRIORITY] * len(Priority)) + " LIMIT ?"
-UNSENT = "SELECT count(*) FROM pending"
-EXPIRED = "SELECT priority, number FROM pending WHERE expires <= ? LIMIT ?"
-SACRIFICE = "SELECT priority, number FROM pending WHERE priority > ? ORDER BY priority DESC, number LIMIT ?"
-
-SINCE = """
-SELECT number, id, topic, type, time, sequence, data, expires, priority, member, gone FROM events
-WHERE topic = ? AND sequence > ? AND NOT EXISTS (
-  SELECT 1 FROM pending WHERE pending.priority = events.priority AND pending.number = events.number
-) ORDER BY sequence LIMIT ?"""
-
-# The newest event is never deleted, so that its number is not given again.
-OLD = """
-SELECT number FROM done WHERE number < (SELECT max(number) FROM events)
-AND (t < ? OR number <= (SELECT max(number) FROM done) - ?) ORDER BY number LIMIT ?"""
-
-
-def put(events: Iterable[Event]) -> Statement:
-    """Store events and queue them; one that is stored already stays as it is."""
+def put(events: Iterable[Event], first: int) -> Statement:
+    """Store events under numbers that rise from the first."""
     return Statement(
-        "INSERT INTO events (id, topic, type, time, sequence, expires, priority, member, data)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         [
-            (e.id, e.topic, e.type, e.time, e.sequence, e.expires, e.priority, e.member, json_text(e.data))
-            for e in events
+            (number, e.priority, e.topic, e.sequence, e.type, e.time, e.expires, e.member, _short(e.id), pack(e.data))
+            for number, e in enumerate(events, first)
         ],
     )
 
 
-def pending(after: Cursor, limit: int) -> tuple[str, list[int]]:
-    """Return the query for what is queued behind a cursor, the first to be sent first."""
-    parameters = [value for priority in Priority for value in (priority, after[priority], limit)]
-    return PENDING, [*parameters, limit]
+def gone(places: Sequence[Place], why: str) -> Statement:
+    """Make tombstones of events, which name nobody."""
+    rows = [(why, number) for _, number in places]
+    return Statement("UPDATE events SET body = NULL, member = NULL, gone = ? WHERE number = ?", rows)
 
 
-def advanced(after: Cursor, row: OutboxRow) -> Cursor:
-    """Return the cursor behind this row too."""
-    priority, number = row.place
-    return (*after[:priority], number, *after[priority + 1 :])
+def redated(places: Iterable[Place], by_s: float) -> Statement:
+    """Move the expiry of events."""
+    sql = "UPDATE events SET expires = expires + ? WHERE number IN (SELECT value FROM json_each(?))"
+    return Statement(sql, [(by_s, numbers_of(places))])
 
 
-def sent(places: Sequence[Place], now: float) -> list[Statement]:
-    """Take events off the queue."""
-    return [
-        Statement("DELETE FROM pending WHERE priority = ? AND number = ?", places),
-        Statement("INSERT OR IGNORE INTO done VALUES (?, ?)", [(number, now) for _, number in places]),
-    ]
-
-
-def gone(places: Sequence[Place], why: str, now: float) -> list[Statement]:
-    """Take events off the queue and make tombstones of them, which name nobody."""
-    return [
-        *sent(places, now),
-        Statement(
-            "UPDATE events SET data = NULL, member = NULL, gone = ? WHERE number = ?",
-            [(why, number) for _, number in places],
-        ),
-    ]
-
-
-def erased(member: str, now: float) -> list[Statement]:
-    """Take a member's events off the queue and make tombstones of them, sent ones too; the first counts the queued."""
-    return [
-        Statement("DELETE FROM pending WHERE number IN (SELECT number FROM events WHERE member = ?)", [(member,)]),
-        Statement("INSERT OR IGNORE INTO done SELECT number, ? FROM events WHERE member = ?", [(now, member)]),
-        Statement("UPDATE events SET data = NULL, gone = 'erased', member = NULL WHERE member = ?", [(member,)]),
-    ]
+def erased(member: str, topics: str) -> Statement:
+    """Make tombstones of a member's events, sent ones too, on topics that match a pattern (GLOB)."""
+    sql = "UPDATE events SET body = NULL, member = NULL, gone = 'erased' WHERE member = ? AND topic GLOB ?"
+    return Statement(sql, [(member, topics)])
 
 
 def deleted(numbers: Sequence[Row]) -> list[Statement]:
-    """Delete events that left the queue, given as rows of one number."""
-    return [
-        Statement("DELETE FROM events WHERE number = ?", numbers),
-        Statement("DELETE FROM done WHERE number = ?", numbers),
-    ]
+    """Delete events, given as rows of one number."""
+    return [Statement("DELETE FROM events WHERE number = ?", numbers)]
+
+
+def numbers_of(places: Iterable[Place]) -> str:
+    """Return places as the parameter of a query over numbers."""
+    return msgspec.json.encode([number for _, number in places]).decode()
 
 
 def outbox_row(row: Row) -> OutboxRow:
-    number, id_, topic, type_, time, sequence, data, expires, priority, member = row
-    body = json.loads(data) if data is not None else {}
-    return OutboxRow(number, Event(id_, topic, type_, time, sequence, body, expires, Priority(priority), member))
+    number, priority, topic, sequence, type_, time, expires, member, id_, body, _ = row
+    data = unpack(body) if body is not None else {}
+    return OutboxRow(number, Event(_long(id_), topic, type_, time, sequence, data, expires, Priority(priority), member))
+
+
+def waiting_row(row: Row) -> OutboxRow | None:
+    """Return an event that may be sent; None where it is gone."""
+    return outbox_row(row) if row[-1] is None else None
 
 
 def past_event(row: Row) -> PastEvent:
-    return PastEvent(outbox_row(row[:-1]).event, row[-1])
+    return PastEvent(outbox_row(row).event, row[-1])
+
+
+def _short(id_: str) -> bytes | str:
+    """Return the bytes of a UUID, and what is none as it is."""
+    try:
+        found = UUID(id_)
+    except ValueError:
+        return id_
+    return found.bytes if str(found) == id_ else id_
+
+
+def _long(kept: bytes | str) -> str:
+    return str(UUID(bytes=kept)) if isinstance(kept, bytes) else kept

@@ -1,39 +1,46 @@
 """The tables, as SQL.
 
-Laid out for SD cards: what is written often is small and in the order of time, so that a batch dirties few pages.
-An event is written once and queued by a trigger; sending it touches only the two narrow tables beside it.
+Laid out for SD cards, which wear by the block: a commit appends to two tables and touches nothing else. What it brings
+beside events waits in `changes` until it is folded into tables of its own, many commits at a time.
 """
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
+
+PAGE_BYTES = 1024
+"""Small, for a commit is small: what it writes is whole pages."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS members (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+-- `body` is sealed. `changed` is the number of the change that brought the row, so that whoever follows reads what is
+-- new and no more.
+CREATE TABLE IF NOT EXISTS members (
+  id TEXT PRIMARY KEY, body BLOB NOT NULL, changed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_by_change ON members (changed);
+
+-- Whoever missed that the key was changed, and whoever would store a text that is open to all, is refused.
+CREATE TRIGGER IF NOT EXISTS members_are_put_sealed BEFORE INSERT ON members
+WHEN substr(new.body, 1, 4) != (SELECT value FROM meta WHERE name = 'sealing')
+BEGIN SELECT RAISE(ABORT, 'the key was changed: begin anew'); END;
+CREATE TRIGGER IF NOT EXISTS members_stay_sealed BEFORE UPDATE OF body ON members
+WHEN substr(new.body, 1, 4) != (SELECT value FROM meta WHERE name = 'sealing')
+BEGIN SELECT RAISE(ABORT, 'the key was changed: begin anew'); END;
 
 -- Members who were erased, as keyed digests, to be applied again after a restore.
 CREATE TABLE IF NOT EXISTS tombstones (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 
--- `data` is null in a tombstone, and `gone` says why: expired, sacrificed or erased.
+-- In the order of commits. `body` is the data, packed; it is null in a tombstone, and `gone` says why: expired,
+-- sacrificed or erased.
 CREATE TABLE IF NOT EXISTS events (
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, type TEXT NOT NULL, time REAL NOT NULL,
-  sequence INTEGER NOT NULL, expires REAL NOT NULL, priority INTEGER NOT NULL, member TEXT, data TEXT, gone TEXT
+  number INTEGER PRIMARY KEY, priority INTEGER NOT NULL, topic TEXT NOT NULL, sequence INTEGER NOT NULL,
+  type TEXT NOT NULL, time REAL NOT NULL, expires REAL NOT NULL, member TEXT, id NOT NULL, body BLOB, gone TEXT
 );
-CREATE INDEX IF NOT EXISTS events_by_sequence ON events (topic, sequence);
 
--- Events that are still to be sent, in the order of sending.
-CREATE TABLE IF NOT EXISTS pending (
-  priority INTEGER, number INTEGER, expires REAL NOT NULL, PRIMARY KEY (priority, number)
-) WITHOUT ROWID;
-
--- Events that left the queue at `t`, sent or not.
-CREATE TABLE IF NOT EXISTS done (number INTEGER PRIMARY KEY, t REAL NOT NULL);
-
-CREATE TRIGGER IF NOT EXISTS queued AFTER INSERT ON events BEGIN
-  INSERT INTO pending VALUES (new.priority, new.number, new.expires);
-END;
+-- What commits brought beside events, packed, and not yet folded into the tables below.
+CREATE TABLE IF NOT EXISTS changes (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 CREATE TABLE IF NOT EXISTS decisions (
   t REAL, id TEXT, member TEXT NOT NULL, visit TEXT NOT NULL, rule TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -44,4 +51,7 @@ CREATE INDEX IF NOT EXISTS decisions_by_subject ON decisions (subject) WHERE sub
 CREATE TABLE IF NOT EXISTS state (
   kind TEXT, key TEXT, value TEXT NOT NULL, member TEXT, until REAL, PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
+
+-- Holds zeros for a moment, to overwrite what was deleted.
+CREATE TABLE IF NOT EXISTS scratch (zeros BLOB);
 """

@@ -9,6 +9,7 @@ from gateway.events import StateRow
 from gateway.store.database import Row, Statement, json_text
 
 ALL = "SELECT kind, key, value, member, until FROM state ORDER BY kind, key"
+OF_MEMBER = "SELECT kind, key, value, member, until FROM state WHERE member = ? ORDER BY kind, key"
 OLD = "SELECT kind, key FROM state WHERE until < ? LIMIT ?"
 
 
@@ -33,3 +34,8 @@ def deleted(keys: Sequence[Row]) -> list[Statement]:
 def state_row(row: Row) -> StateRow:
     kind, key, value, member, until = row
     return StateRow(kind, key, json.loads(value), member, until)
+
+
+def forgotten(member: str) -> Statement:
+    """Remove every row about a member."""
+    return Statement("DELETE FROM state WHERE member = ?", [(member,)])

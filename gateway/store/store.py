@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
+import logging
+import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gateway import clock
 from gateway.config import Privacy
 from gateway.events import DecisionRow, Outcome, Priority, StateRow
-from gateway.store import decisions, members, outbox, state
-from gateway.store.database import Database, FolderLock, Reason, Row, Statement, StoreError, forget_set_aside
-from gateway.store.outbox import Cursor, OutboxRow, PastEvent, Place
+from gateway.store import changes, decisions, members, meta, outbox, state
+from gateway.store.archive import Piece
+from gateway.store.changes import Changes
+from gateway.store.copy import Copy
+from gateway.store.database import (
+    Database,
+    FolderLock,
+    Reason,
+    Row,
+    Statement,
+    StoreError,
+    forget_set_aside,
+    json_text,
+)
+from gateway.store.keys import find_keys, renew_key
+from gateway.store.left import KEPT_S, Left
+from gateway.store.outbox import OutboxRow, PastEvent
+from gateway.store.queue import START, Cursor, Marks, Place, Queue
+from gateway.store.resealing import is_due, reseal
+from gateway.store.sealing import Seals
+from gateway.store.unlocking import find_seals, gateway_key, kept_gateway_key, put_gateway_key
+
+log = logging.getLogger("hushbell")
 
 FILE = "hushbell.db"
 QUEUE_BOUND = 100_000
 """How many events may wait; beyond it counts are given up, then visits, never alerts."""
 
-SENT_KEPT_S = 86400.0
 SENT_KEPT = 200_000
-"""How long, and how many, events are kept after they were sent."""
+"""How many events are kept after they were sent, in the day that they may be asked for."""
 
 SET_ASIDE_KEPT_S = 7 * 86400.0
 """How long a damaged database lies beside the new one."""
 
 CHUNK = 1000
 """Rows of one transaction where many are written, so that an alert need not wait long behind them."""
+
+FOLD_AFTER = 500
+"""Commits whose changes may wait to be folded."""
+
+SCRUB_EVERY_S = 86400.0
+"""How often pages are overwritten that held what was deleted."""
+
+COLUMNS = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+
+OWN = "outbox"
+"""The kind of state that is the store's own."""
 
 
 class Store:
@@ -37,24 +69,41 @@ class Store:
 
     gateway_key: bytes  # 32 random bytes, made once
 
-    def __init__(self, database: Database, folder: Path, gateway_key: bytes) -> None:
-        self.gateway_key = gateway_key
+    def __init__(self, database: Database, folder: Path, seals: Seals, key: bytes) -> None:
+        self.gateway_key = key
+        self.restored: int | None = None
         self.counters: Counter[str] = Counter()
         self._database = database
+        self._folder = folder
+        self._seals = seals
+        self._copy = Copy(folder, database)
         self._lock = FolderLock(folder)
-        self._queued = 0
+        self._queue = Queue()
+        self._marked = Marks()  # as it is on the disk
+        self._left = Left()
+        self._in_doubt = False  # whether the last commit took effect
+        self._unfolded = 0
+        self._unclean = True  # free pages may hold what was deleted
+        self._scrubbed = 0.0
+        self._turn = asyncio.Lock()  # held while what waits changes, in memory and on the disk
         self._watchers: list[Callable[[], None]] = []
 
     @classmethod
     async def open(cls, folder: Path, *, mend: bool = True) -> Store:
         """Open or begin the store in a state folder, which is made where there is none. Raises StoreError.
 
-        A damaged database is moved aside and a new one begun; `set_aside` then names the old one.
+        A damaged database is moved aside and a new one begun with the members of the copy; `set_aside` then names the
+        old one, and `restored` says how many members there were, None where there is no copy.
         """
-        database = await Database.open(folder / FILE, clock.wall(), mend=mend)
+        now = clock.wall()
+        database = await Database.open(folder / FILE, now, mend=mend)
         try:
-            store = cls(database, folder, await _gateway_key(database))
-            store._queued = (await database.read(outbox.UNSENT))[0][0]
+            restored = await Copy(folder, database).restore(int(now)) if database.set_aside else None
+            seals = await find_seals(database, folder, may_make=True)
+            store = cls(database, folder, seals, await gateway_key(database, seals))
+            store.restored = restored
+            await store._reseal()
+            await store._load()
         except BaseException:
             await database.close()
             raise
@@ -66,11 +115,16 @@ class Store:
         database = await Database.open_readonly(folder / FILE)
         if database is None:
             return None
-        rows = await database.read("SELECT value FROM meta WHERE name = 'gateway_key'")
-        if not rows:
+        try:
+            seals = await find_seals(database, folder, may_make=False)
+            key = await kept_gateway_key(database, seals)
+        except BaseException:
+            await database.close()
+            raise
+        if key is None:
             await database.close()
             return None
-        return cls(database, folder, rows[0][0])
+        return cls(database, folder, seals, key)
 
     async def close(self) -> None:
         await self._database.close()
@@ -84,10 +138,10 @@ class Store:
     @property
     def queued(self) -> int:
         """How many events wait to be sent."""
-        return self._queued
+        return len(self._queue)
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back after each change of what is queued, but for marks; return what ends this."""
+        """Call back after each change of what is queued, but for what was sent; return what ends this."""
         self._watchers.append(callback)
         return lambda: self._watchers.remove(callback)
 
@@ -99,104 +153,343 @@ class Store:
         if not self._lock.take():
             raise StoreError(self._database.path, Reason.LOCKED, "another hushbell runs with this state folder")
         await self._database.write(Statement("UPDATE meta SET value = value + 1 WHERE name = 'run'"))
-        return int((await self._database.read("SELECT value FROM meta WHERE name = 'run'"))[0][0])
+        await self._copy.follow()
+        return int(await meta.get(self._database, "run"))
+
+    async def _reseal(self) -> None:
+        """Change to another key, where there is one; no daemon may be at work with the one of before."""
+        if await is_due(self._database, self._seals):
+            if not self._lock.take():
+                raise StoreError(self._database.path, Reason.LOCKED, "another hushbell runs with the key of before")
+            try:
+                await reseal(self._database, self._copy, self._folder, self._seals, self.gateway_key)
+            finally:
+                self._lock.free()
 
     async def commit(self, outcome: Outcome) -> None:
-        """Keep events, decisions and state in one transaction, durable when this returns.
-
-        What is committed twice, by the events' and decisions' ids, is kept once.
-        """
+        """Keep events, decisions and state in one transaction, durable when this returns."""
         if not outcome:
             return
-        queued, *_ = await self._database.write(
-            outbox.put(outcome.events), decisions.put(outcome.decisions), *state.put(outcome.state.values())
-        )
-        self.counters["committed"] += queued
-        self._queued += queued
+        async with self._turn:
+            await self._commit(outcome)
         if outcome.events:
             self._call_watchers()
-        if self._queued > QUEUE_BOUND:
-            await self._sacrifice(clock.wall())
+        if self._unfolded >= FOLD_AFTER:
+            await self._fold()
+        if self.queued > QUEUE_BOUND:
+            await self._sacrifice()
+
+    async def _commit(self, outcome: Outcome) -> None:
+        await self._resolve_doubt()
+        first = self._queue.last + 1
+        marks = self._queue.marks()
+        rows = [*outcome.state.values(), *self._news(marks)]
+        self._in_doubt = True
+        await self._database.write(outbox.put(outcome.events, first), *changes.put(rows, outcome.decisions))
+        self._in_doubt = False
+        self._marked = marks
+        self._unfolded += 1
+        for number, event in enumerate(outcome.events, first):
+            self._queue.add((event.priority, number), event.expires)
+        self.counters["committed"] += len(outcome.events)
+
+    def _news(self, marks: Marks) -> list[StateRow]:
+        return [StateRow(OWN, "sent", marks)] if marks != self._marked else []
+
+    async def _resolve_doubt(self) -> None:
+        """See what became of a commit that was broken off: what it kept is to be sent."""
+        if self._in_doubt:
+            for priority, number, expires in await self._database.read(outbox.WAITING, self._queue.last):
+                self._queue.add((priority, number), expires)
+            self._in_doubt = False
+
+    async def _load(self) -> None:
+        """See what waits."""
+        unfolded = await self._database.read(changes.ALL)
+        self._unfolded = len(unfolded)
+        own = {row.key: row.value for row in await self._all_state(unfolded) if row.kind == OWN}
+        self._left = Left.from_json(own.get("left", []))
+        self._marked = marks = Marks.from_json(own["sent"]) if "sent" in own else Marks()
+        for priority, number, expires in await self._database.read(outbox.WAITING, marks.lowest):
+            if marks.allow((priority, number)):
+                self._queue.add((priority, number), expires)
+        for place in marks.held:
+            self._queue.hold(place)
+        self._queue.last = (await self._database.read(outbox.LAST))[0][0]
 
     async def state(self) -> list[StateRow]:
-        return [state.state_row(row) for row in await self._database.read(state.ALL)]
+        """Return the core's state as it was last committed."""
+        return [row for row in await self._all_state(await self._database.read(changes.ALL)) if row.kind != OWN]
+
+    async def _all_state(self, unfolded: Iterable[Row]) -> list[StateRow]:
+        rows = {(row.kind, row.key): row for row in map(state.state_row, await self._database.read(state.ALL))}
+        rows |= changes.merged(unfolded).state
+        return sorted((row for row in rows.values() if row.value is not None), key=lambda row: (row.kind, row.key))
+
+    async def _unfolded_changes(self) -> Changes:
+        return changes.merged(await self._database.read(changes.ALL))
+
+    async def _fold(self) -> None:
+        """Bring into its tables what commits changed, many at a time."""
+        if self._unfolded:
+            await self._database.rewrite(changes.ALL, changes.folded)
+            self._unfolded = 0
+            self._unclean = True
 
     # Members
 
     async def put_members(self, rows: Sequence[tuple[str, str]]) -> None:
         """Add or replace members, as id and JSON text; a thousand in a transaction."""
         for start in range(0, len(rows), CHUNK):
-            await self._database.write(*members.put(rows[start : start + CHUNK], self.gateway_key))
-
-    async def remove_member(self, id_: str) -> None:
-        """Remove a member's row, with its keys, from the file and its log; other rows stay under retention."""
-        await self._database.write(*members.removed(id_))
-        await self._database.empty_log()
+            statements = members.put(rows[start : start + CHUNK], self.gateway_key, self._seals)
+            await self._database.write(*statements, overwriting=True)
+            await self._copy.follow(*statements)
 
     async def members(self) -> AsyncIterator[tuple[str, str]]:
         """Iterate over all members as id and JSON text, in the order of ids."""
-        last = ""
-        while rows := await self._database.read(members.AFTER, last, CHUNK):
-            for id_, body in rows:
-                yield id_, body
-            last = rows[-1][0]
+        async for rows in members.in_chunks(self._database):
+            for row in self._opened(rows):
+                yield row
+
+    def _opened(self, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+        """Yield id and JSON text; what does not open is left out, and counted."""
+        for id_, body in rows:
+            text = members.opened(self._seals, id_, body)
+            if text is not None:
+                yield id_, text
+            else:
+                self.counters["members that do not open"] += 1
+                log.warning("the stored member …%s is left out: it does not open", id_[-2:])
+
+    async def members_from(self, id_: str, limit: int) -> list[tuple[str, str]]:
+        """Return members as id and JSON text, in the order of ids, from this id on."""
+        return list(self._opened(await self._database.read(members.FROM, id_, limit)))
+
+    async def held_about(self, id_: str) -> tuple[list[StateRow], list[DecisionRow], list[PastEvent]]:
+        """Return every row about a member beside the member's own: events that still wait to be sent among them."""
+        news = changes.merged(await self._database.read(changes.ALL))
+        found = map(state.state_row, await self._database.read(state.OF_MEMBER, id_))
+        kept = {(row.kind, row.key): row for row in found}
+        kept |= {key: row for key, row in news.state.items() if key in kept or row.member == id_}
+        decided = [decisions.decision_row(row) for row in await self._database.read(decisions.OF_MEMBER, id_)]
+        return (
+            [row for row in kept.values() if row.value is not None],
+            decided + [row for row in news.decisions if row.member == id_],
+            [outbox.past_event(row) for row in await self._database.read(outbox.OF_MEMBER, id_)],
+        )
+
+    # Backups
+
+    @classmethod
+    async def renew_key(cls, folder: Path) -> None:
+        """Seal the members under a new key in the state folder. No daemon may be at work. Raises StoreError."""
+        store = await cls.open(folder, mend=False)
+        try:
+            if not store._lock.take():
+                raise StoreError(folder / FILE, Reason.LOCKED, "stop the daemon first")
+            keys = find_keys(folder)
+            if keys.given or store._seals.first not in keys.file:
+                detail = "it comes from systemd: give a new one as hushbell-key and the former as hushbell-key-old"
+                raise StoreError(folder / FILE, Reason.KEY, detail)
+            renew_key(folder)
+        finally:
+            await store.close()
+        await (await cls.open(folder, mend=False)).close()
+
+    async def tombstones(self) -> list[bytes]:
+        """Return the digests of who was erased."""
+        return [digest for (digest,) in await self._database.read(members.TOMBSTONES)]
+
+    async def restore(self, pieces: Iterable[Piece]) -> int:
+        """Put the members of a backup who are not there and were not erased, then or since; return how many.
+
+        Whoever is there stays as he is: what was paused or taken back since is not undone. Where nobody is and nobody
+        was erased, the gateway takes the backup's key. No daemon may be at work. Raises StoreError.
+        """
+        if not self._lock.take():
+            raise StoreError(self._database.path, Reason.LOCKED, "stop the daemon first")
+        erased = set(await self.tombstones())
+        total = 0
+        for piece in pieces:
+            if piece.gateway_key:
+                await self._take_over(piece.gateway_key)
+            if piece.tombstones:
+                erased |= await self._bury(piece.tombstones)
+            there = await self.members_named([id_ for id_, _ in piece.members])
+            rows = [row for row in piece.members if row[0] not in there]
+            missing = [row for row in rows if members.digest(row[0], self.gateway_key) not in erased]
+            await self.put_members(missing)
+            total += len(missing)
+        return total
+
+    async def _take_over(self, key: bytes) -> None:
+        if key == self.gateway_key:
+            return
+        if await self.count_members() or await self.tombstones():
+            detail = "the backup is of another register than the one that is here"
+            raise StoreError(self._database.path, Reason.OTHER, detail)
+        await self._database.write(put_gateway_key(key, self._seals), overwriting=True)
+        self.gateway_key = key
+        await self._copy.make_anew()
+
+    async def _bury(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Take tombstones, but of members who came back after they were erased; return those taken."""
+        there = {members.digest(id_, self.gateway_key) async for id_ in self.member_ids()}
+        taken = set(digests) - there
+        statement = members.buried(taken)
+        await self._database.write(statement)
+        await self._copy.follow(statement)
+        return taken
 
     async def has_member(self, id_: str) -> bool:
         return bool(await self._database.read(members.ONE, id_))
 
     async def members_version(self) -> int:
         """Return a number that is another one after any process changed the members."""
-        return int((await self._database.read(members.VERSION))[0][0])
+        return await members.version(self._database)
+
+    async def members_named(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return those of some members that there are: JSON text by id."""
+        return dict(self._opened(await self._database.read(members.NAMED, json_text(list(ids)))))
+
+    async def members_since(self, version: int) -> AsyncIterator[tuple[str, str]]:
+        """Iterate over the members that were put after `members_version` was so much, as id and JSON text."""
+        async for rows in members.since(self._database, version):
+            for row in self._opened(rows):
+                yield row
+
+    async def member_ids(self) -> AsyncIterator[str]:
+        """Iterate over the ids of all members, in their order."""
+        last = ""
+        while rows := await self._database.read(members.IDS, last, members.CHUNK):
+            for (last,) in rows:
+                yield last
+
+    async def count_members(self) -> int:
+        return int((await self._database.read(members.COUNT))[0][0])
 
     async def erase_member(self, id_: str) -> None:
         """Remove every row about a member, queued events too, and leave a tombstone that only we can read."""
-        unqueued, *_ = await self._database.write(
-            *outbox.erased(id_, clock.wall()), *members.erased(id_, self.gateway_key)
-        )
-        self._queued -= unqueued
+        gone = members.erased(id_, self.gateway_key)
+        await self._erase(id_, "*", [*gone, state.forgotten(id_), decisions.forgotten(id_)])
+        await self._copy.follow(*gone)
+
+    async def erase_traces(self, id_: str) -> None:
+        """Remove every row about a member but the member's own."""
+        await self._erase(id_, "*", [state.forgotten(id_), decisions.forgotten(id_)])
+
+    async def erase_told(self, id_: str, topics: str) -> None:
+        """Remove a member's decisions, and what was or is to be said on topics that match a pattern (GLOB)."""
+        await self._erase(id_, topics, [decisions.forgotten(id_)])
+
+    async def _erase(self, id_: str, topics: str, forgotten: Sequence[Statement]) -> None:
+        async with self._turn:
+            places = _places(await self._database.read(outbox.PLACES_OF_MEMBER, id_, topics))
+            await self._database.rewrite(
+                changes.ALL,
+                lambda rows: [outbox.erased(id_, topics), *changes.folded(rows), *forgotten],
+                overwriting=True,
+            )
+            self._queue.remove(places)
+            self._unfolded = 0
         self._call_watchers()
+        await self._scrub()
         await self._database.empty_log()
 
-    async def is_erased(self, id_: str) -> bool:
-        return bool(await self._database.read(members.ERASED, members.digest(id_, self.gateway_key)))
+    async def _scrub(self) -> None:
+        if self._unclean:
+            await self._database.scrub()
+            self._unclean = False
+
+    # What is held, for whoever must tell
+
+    async def columns(self) -> list[tuple[str, str]]:
+        """Return every table with each of its columns."""
+        return [(table, column) for table, column in await self._database.read(COLUMNS)]
+
+    async def everything(self) -> AsyncIterator[StateRow | DecisionRow | PastEvent]:
+        """Iterate over all rows but the members' own; an event's is its data, with whom it is about."""
+        unfolded = await self._database.read(changes.ALL)
+        for kept in await self._all_state(unfolded):
+            yield kept
+        decided = {row.id: row for row in changes.merged(unfolded).decisions}
+        place: tuple[float, str] = (-math.inf, "")
+        while rows := await self._database.read(decisions.BEHIND, *place, CHUNK):
+            for row in map(decisions.decision_row, rows):
+                decided.pop(row.id, None)
+                yield row
+                place = row.t, row.id
+        for row in decided.values():
+            yield row
+        number = -1
+        while rows := await self._database.read(outbox.BEHIND, number, CHUNK):
+            for event in map(outbox.past_event, rows):
+                yield event
+            number = rows[-1][0]
 
     # The outbox
 
-    async def pending(self, limit: int, after: Cursor = outbox.START) -> list[OutboxRow]:
+    async def pending(self, limit: int, after: Cursor = START) -> list[OutboxRow]:
         """Return events to send behind a cursor, by priority and then number."""
-        sql, parameters = outbox.pending(after, limit)
-        return [outbox.outbox_row(row) for row in await self._database.read(sql, *parameters)]
+        while places := self._queue.behind(after, limit):
+            rows = await self._database.read(outbox.NUMBERED, outbox.numbers_of(places))
+            found = {row.number: row for row in map(outbox.waiting_row, rows) if row}
+            self._queue.remove(place for place in places if place[1] not in found)  # another process erased them
+            if found:
+                return [found[number] for _, number in places if number in found]
+        return []
 
-    async def mark_sent(self, places: Sequence[Place], now: float) -> None:
-        unqueued, *_ = await self._database.write(*outbox.sent(places, now))
-        self.counters["sent"] += unqueued
-        self._queued -= unqueued
+    def expires(self, place: Place) -> float | None:
+        """Return when an event that is still to be sent expires; None where it is not to be sent any more."""
+        return self._queue.expires(place)
+
+    def sent(self, *places: Place) -> None:
+        """Take events off the queue; the disk learns of it with the next commit, or by `keep_marks`."""
+        self.counters["sent"] += len(self._queue.remove(places))
+
+    def hold(self, place: Place) -> None:
+        """Let an event wait on while those after it count as sent."""
+        self._queue.hold(place)
+
+    async def keep_marks(self) -> None:
+        """Write down what was sent, where the disk does not have it yet."""
+        async with self._turn:
+            await self._resolve_doubt()
+            marks = self._queue.marks()
+            if news := self._news(marks):
+                await self._database.write(*changes.put(news, ()))
+                self._marked = marks
+                self._unfolded += 1
+
+    async def redate(self, by_s: float) -> None:
+        """Let what waits live as long as it had to, where the clock was set by so much, here and on the disk."""
+        self._queue.redate(by_s)
+        places = [*self._queue]
+        if places:
+            async with self._turn:
+                await self._database.write(outbox.redated(places, by_s))
 
     async def expire(self, now: float) -> int:
         """Make tombstones of events that nobody waits for any more; return how many."""
-        total = 0
-        while places := _places(await self._database.read(outbox.EXPIRED, now, CHUNK)):
-            await self._give_up(places, "expired", now)
-            total += len(places)
-        return total
+        return await self._give_up(self._queue.expired(now), "expired")
 
     async def events_since(self, topic: str, sequence: int, limit: int) -> list[PastEvent]:
         """Return what left the queue for a topic after a sequence number, in order, tombstones among them."""
-        return [outbox.past_event(row) for row in await self._database.read(outbox.SINCE, topic, sequence, limit)]
+        waiting = outbox.numbers_of(self._queue)
+        rows = await self._database.read(outbox.SINCE, topic, topic, sequence, waiting, limit)
+        return [outbox.past_event(row) for row in rows]
 
-    async def _sacrifice(self, now: float) -> None:
-        excess = self._queued - QUEUE_BOUND + QUEUE_BOUND // 100
-        while excess > 0:
-            rows = await self._database.read(outbox.SACRIFICE, Priority.ALERT, min(excess, CHUNK))
-            if not rows:
-                return
-            await self._give_up(_places(rows), "sacrificed", now)
-            excess -= len(rows)
+    async def _sacrifice(self) -> None:
+        excess = self.queued - QUEUE_BOUND + QUEUE_BOUND // 100
+        await self._give_up(self._queue.least(excess, {Priority.ALERT}), "sacrificed")
 
-    async def _give_up(self, places: list[Place], why: str, now: float) -> None:
-        unqueued, *_ = await self._database.write(*outbox.gone(places, why, now))
-        self.counters[why] += unqueued
-        self._queued -= unqueued
+    async def _give_up(self, places: Sequence[Place], why: str) -> int:
+        for start in range(0, len(places), CHUNK):
+            some = places[start : start + CHUNK]
+            async with self._turn:
+                await self._database.write(outbox.gone(some, why))
+                self.counters[why] += len(self._queue.remove(some))
+        return len(places)
 
     def _call_watchers(self) -> None:
         for callback in self._watchers:
@@ -208,29 +501,60 @@ class Store:
         self, *, subject: str | None = None, visit: str | None = None, limit: int = 100
     ) -> list[DecisionRow]:
         """Return decisions, the newest first: of an alert or offer, of a visit, or all."""
+        unfolded = (await self._unfolded_changes()).decisions
         if subject is not None:
+            unfolded = [row for row in unfolded if row.subject == subject]
             rows = await self._database.read(decisions.OF_SUBJECT, subject, limit)
         elif visit is not None:
+            unfolded = [row for row in unfolded if row.visit == visit]
             rows = await self._database.read(decisions.OF_VISIT, visit, limit)
         else:
             rows = await self._database.read(decisions.ALL, limit)
-        return [decisions.decision_row(row) for row in rows]
+        found = {row.id: row for row in (*unfolded, *map(decisions.decision_row, rows))}
+        return sorted(found.values(), key=lambda row: (row.t, row.id), reverse=True)[:limit]
 
     async def prune(self, now: float, privacy: Privacy) -> int:
         """Expire events and delete what retention no longer allows; return how many rows.
 
         Writes nothing where there is nothing to do.
         """
-        return (
-            await self.expire(now)
-            + await self._prune(outbox.OLD, (now - SENT_KEPT_S, SENT_KEPT), outbox.deleted)
+        expired = await self.expire(now)
+        await self._fold()
+        await self._note_left(now)
+        upto = max(self._left.upto(now), self._queue.last - SENT_KEPT)
+        deleted = (
+            await self._prune(outbox.OLD, (upto, outbox.numbers_of(self._queue)), outbox.deleted)
             + await self._prune(decisions.OLD, (now - privacy.alerts_s,), decisions.deleted)
             + await self._prune(state.OLD, (now,), state.deleted)
-            + forget_set_aside(self._database.path, now - SET_ASIDE_KEPT_S)
         )
+        if now - self._scrubbed >= SCRUB_EVERY_S:
+            deleted += await self._prune_outlived(now)
+        self._unclean |= bool(deleted)
+        if now - self._scrubbed >= SCRUB_EVERY_S:
+            await self._scrub()
+            self._scrubbed = now
+        return expired + deleted + forget_set_aside(self._database.path, now - SET_ASIDE_KEPT_S)
+
+    async def _prune_outlived(self, now: float) -> int:
+        """Delete events that nobody could ask for any more, whenever they left: the gateway may have been away since.
+
+        Of the newest, whose number must not be given again, a tombstone stays.
+        """
+        waiting = outbox.numbers_of(self._queue)
+        deleted = await self._prune(outbox.OUTLIVED, (now - KEPT_S, waiting), outbox.deleted)
+        if newest := _places(await self._database.read(outbox.NEWEST_OUTLIVED, now - KEPT_S, waiting)):
+            await self._database.write(outbox.gone(newest, "expired"))
+        return deleted + len(newest)
+
+    async def _note_left(self, now: float) -> None:
+        left = self._left.noting(now, min(self._queue.marks().floors))
+        if left != self._left:
+            await self._database.write(*changes.put([StateRow(OWN, "left", left.entries)], ()))
+            self._left = left
+            self._unfolded += 1
 
     async def _prune(
-        self, sql: str, parameters: tuple[float, ...], deleted: Callable[[list[Row]], list[Statement]]
+        self, sql: str, parameters: tuple[object, ...], deleted: Callable[[list[Row]], list[Statement]]
     ) -> int:
         total = 0
         while rows := await self._database.read(sql, *parameters, CHUNK):
@@ -241,13 +565,3 @@ class Store:
 
 def _places(rows: Sequence[Row]) -> list[Place]:
     return [(row[0], row[1]) for row in rows]
-
-
-async def _gateway_key(database: Database) -> bytes:
-    """Return the gateway's key, made on the first opening."""
-    sql = "SELECT value FROM meta WHERE name = 'gateway_key'"
-    if not await database.read(sql):
-        first = [("gateway_key", secrets.token_bytes(32)), ("run", 0), ("members", 0)]
-        await database.write(Statement("INSERT OR IGNORE INTO meta VALUES (?, ?)", first))
-    key: bytes = (await database.read(sql))[0][0]
-    return key

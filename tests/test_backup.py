@@ -1,0 +1,186 @@
+"""The register as one sealed file: whole or refused, and nobody comes back who was erased."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_daemon import CONFIG, a_member, hushbell
+
+from gateway.store import archive
+from gateway.store.archive import ArchiveError, Piece
+from gateway.store.database import FolderLock
+from gateway.store.store import Store
+
+SECRET, SALT = b"correct horse battery", bytes(16)
+PIECES = [
+    Piece(gateway="door-pi", gateway_key=b"\x11" * 32, t=1.5),
+    Piece(tombstones=[b"\x22" * 32]),
+    Piece(members=[("m-1", '{"greeting": "王女士"}'), ("m-2", "{}")]),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_passphrases() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(archive._COST, "n", 2)
+        yield
+
+
+def file() -> bytes:
+    return b"".join(archive.written(PIECES, SECRET, SALT))
+
+
+def read(raw: bytes, secret: bytes = SECRET) -> list[Piece]:
+    return list(archive.read(io.BytesIO(raw), secret))
+
+
+def test_what_was_written_is_read_and_nothing_of_it_is_open() -> None:
+    assert read(file()) == PIECES
+    assert not any(needle in file() for needle in (b"m-1", b"greeting", b"\x11" * 32, b"door-pi"))
+    assert read(b"".join(archive.written([], SECRET, SALT))) == []
+    assert "王" not in repr(PIECES[2])
+
+
+def test_another_passphrase_opens_nothing() -> None:
+    with pytest.raises(ArchiveError, match="does not open with this passphrase"):
+        read(file(), b"another passphrase")
+
+
+@given(st.integers(0, 2000), st.integers(1, 255))
+def test_a_file_that_was_cut_changed_or_lengthened_is_refused(at: int, flip: int) -> None:
+    """Whatever one does to a file, it is read whole or it is an ArchiveError."""
+    raw = file()
+    changed = bytearray(raw)
+    changed[at % len(raw)] ^= flip
+    first, second = len(b"".join(list(archive.written(PIECES, SECRET, SALT))[:2])), len(raw) - 20
+    for other in (raw[: at % len(raw)], bytes(changed), raw + b"x", raw[:first] + raw[second:]):
+        with pytest.raises(ArchiveError):
+            read(other)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_no_backup(raw: bytes) -> None:
+    """Never another error than ArchiveError."""
+    for start in (b"", archive.MAGIC, archive.MAGIC + SALT):
+        with pytest.raises(ArchiveError):
+            read(start + raw)
+
+
+async def pieces(store: Store) -> list[Piece]:
+    rows = [row async for row in store.members()]
+    return [Piece(gateway_key=store.gateway_key), Piece(tombstones=await store.tombstones()), Piece(members=rows)]
+
+
+def test_who_was_erased_paused_or_changed_since_stays_so(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.put_members([(f"m-{number}", "{}") for number in range(5)])
+        await store.erase_member("m-4")
+        kept = await pieces(store)
+        await store.erase_member("m-1")
+        await store.put_members([("m-2", "paused"), ("m-4", "came back")])
+        assert await store.restore(kept) == 0
+        assert [row async for row in store.members()] == [
+            ("m-0", "{}"),
+            ("m-2", "paused"),
+            ("m-3", "{}"),
+            ("m-4", "came back"),
+        ]
+        assert len(await store.tombstones()) == 1
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_new_gateway_takes_the_key_the_members_and_the_graves(tmp_path: Path) -> None:
+    async def run() -> None:
+        lost = await Store.open(tmp_path / "lost")
+        await lost.put_members([("m-1", '{"n": 1}'), ("m-2", "{}")])
+        await lost.erase_member("m-2")
+        kept = await pieces(lost)
+        await lost.close()
+        new = await Store.open(tmp_path / "new")
+        assert await new.restore(kept) == 1
+        await new.close()
+        new = await Store.open(tmp_path / "new")
+        assert new.gateway_key == lost.gateway_key
+        assert [row async for row in new.members()] == [("m-1", '{"n": 1}')]
+        assert await new.restore([kept[0], Piece(members=[("m-2", "{}")])]) == 0
+        await new.close()
+
+    asyncio.run(run())
+
+
+CONFIGURED = CONFIG.format(url="mqtt://127.0.0.1")
+
+
+def shop(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "hushbell.yaml").write_text(CONFIGURED)
+    (folder / "passphrase").write_text("correct horse battery\n")
+    return folder
+
+
+def members(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    done = hushbell("members", *arguments, "--config", "hushbell.yaml", folder=folder)
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
+def test_a_register_goes_from_one_gateway_to_its_successor_by_the_command_line(tmp_path: Path) -> None:
+    lost, new = shop(tmp_path / "lost"), shop(tmp_path / "new")
+    (lost / "members.jsonl").write_text(json.dumps(a_member()))
+    assert members(lost, "put", "members.jsonl")[0] == 0
+    sealed = ("--passphrase-file", "passphrase")
+    assert members(lost, "backup", "../register", *sealed) == (0, "1 members are in ../register", "")
+    assert stat.S_IMODE((tmp_path / "register").stat().st_mode) == 0o600
+    status, told, _ = members(new, "restore", "../register", *sealed)
+    assert (status, told[:34]) == (0, "1 members are back as they were at")
+    assert members(new, "list") == members(lost, "list")
+    assert members(new, "rotate-key") == (0, "the register is sealed under a new key", "")
+    assert members(new, "list") == members(lost, "list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["backup", "out"], "name a file that holds it: --passphrase-file FILE"),
+        (["backup", "out", "--passphrase-file", "short"], "too short"),
+        (["backup", "out", "--passphrase-file", "passphrase"], "there is no register yet"),
+        (["backup", "out", "--passphrase-file", "none"], "none: No such file or directory"),
+        (["restore", "none", "--passphrase-file", "passphrase"], "none: No such file or directory"),
+        (["restore", "passphrase", "--passphrase-file", "passphrase"], "passphrase: is no backup of members"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: list[str], told: str) -> None:
+    folder = shop(tmp_path / "shop")
+    (folder / "short").write_text("short")
+    status, said, complained = members(folder, *arguments)
+    assert (status, said) == (2, "")
+    assert told in complained
+    assert "\n" not in complained
+    assert not (folder / "out").exists()
+
+
+def test_another_gateways_backup_and_a_running_daemon_are_refused(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop")
+    sealed = ("--passphrase-file", "passphrase")
+    (folder / "members.jsonl").write_text(json.dumps(a_member()))
+    members(folder, "put", "members.jsonl")
+    members(folder, "backup", "out", *sealed)
+    daemon = FolderLock(folder / "state")
+    assert daemon.take()
+    for command in (("restore", "out", *sealed), ("rotate-key",)):
+        status, _, complained = members(folder, *command)
+        assert status == 2
+        assert "stop the daemon first" in complained
+    daemon.free()
+    (folder / "hushbell.yaml").write_text(CONFIGURED.replace("door-pi", "till-pi"))
+    assert "is of the gateway 'door-pi'" in members(folder, "restore", "out", *sealed)[2]
