@@ -6,29 +6,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-from gateway.identity.credentials import Credential, parse_credentials
-from gateway.identity.fields import Fields, MemberError
+import msgspec
+
+from gateway.contract import member as said
+from gateway.contract.reading import fit
+from gateway.contract.trusted import trusted
+from gateway.identity.credentials import Credential, read_credentials
+from gateway.identity.fields import MemberError, check_moment
 from gateway.identity.personal import refuse_personal
-from gateway.identity.receipts import LANGUAGE, Receipt, accept_receipts, parse_receipts
+from gateway.identity.receipts import Consent, Receipts, accept_receipts, check_receipts
 
-__all__ = ["Member", "MemberError", "parse_member"]
+__all__ = ["Member", "MemberError", "parse_member", "read_member", "stored_member"]
 
-FIELDS = (
-    "member",
-    "credentials",
-    "consent",
-    "greeting",
-    "note",
-    "language",
-    "attributes",
-    "choices",
-    "test",
-)
-CHOICES = ("deny", "allow", "only", "paused_until")
-MOST_CHOICES = 64
+_STORED = msgspec.json.Decoder(trusted(said.Member))
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,7 +30,7 @@ class Member:
 
     id: str
     credentials: tuple[Credential, ...] = ()
-    consent: tuple[Receipt, ...] = ()
+    consent: Consent = ()
     greeting: str = ""
     note: str = ""
     language: str = ""
@@ -50,7 +43,9 @@ class Member:
     _purposes: frozenset[str] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_purposes", _shared(frozenset(receipt.purpose for receipt in self.consent)))
+        consent = self.consent
+        known = consent.purposes if isinstance(consent, Receipts) else frozenset(each.purpose for each in consent)
+        object.__setattr__(self, "_purposes", known)
 
     def __repr__(self) -> str:
         return f"<Member with {len(self.credentials)} credentials>"
@@ -88,46 +83,42 @@ class Member:
 
 
 def parse_member(value: object) -> Member:
-    """Read a member from decoded JSON; raises MemberError for the first thing wrong."""
+    """Read a member from decoded JSON of anybody's. Raises MemberError for the first thing wrong."""
     refuse_personal(value)
-    fields = Fields(value, "", FIELDS)
-    choices = fields.inner("choices", CHOICES)
+    return read_member(fit(value, said.Member))
+
+
+def stored_member(text: str) -> Member:
+    """Read a member as it is stored: what was looked through when it was taken in is not again. Raises MemberError."""
+    try:
+        return _made(_STORED.decode(text))
+    except (msgspec.MsgspecError, ValueError):
+        raise MemberError("invalid", "", "is not as this version stores a member") from None
+
+
+def read_member(value: said.Member) -> Member:
+    """Take a member whose every text was looked through. Raises MemberError."""
+    check_receipts(value.consent)
+    return _made(value)
+
+
+def _made(value: said.Member) -> Member:
+    choices = value.choices
+    pause = choices.paused_until
     return Member(
-        id=fields.text("member", 4, 128),
-        credentials=parse_credentials(fields) if "credentials" in fields else (),
-        consent=parse_receipts(fields) if "consent" in fields else (),
-        greeting=fields.text("greeting", 0, 64) if "greeting" in fields else "",
-        note=fields.text("note", 0, 200) if "note" in fields else "",
-        language=_parse_language(fields),
-        attributes=fields.mapping("attributes") if "attributes" in fields else {},
-        deny=_parse_choices(choices, "deny"),
-        allow=_parse_choices(choices, "allow"),
-        only=_parse_choices(choices, "only"),
-        paused_until=_parse_pause(choices),
-        test="test" in fields and fields.boolean("test"),
+        id=value.member,
+        credentials=read_credentials(value.credentials),
+        consent=Receipts.of(value.consent),
+        greeting=value.greeting,
+        note=value.note,
+        language=sys.intern(value.language),
+        attributes=value.attributes or _NOTHING,
+        deny=tuple(choices.deny),
+        allow=tuple(choices.allow),
+        only=tuple(choices.only),
+        paused_until=None if pause is None else round(check_moment(pause, "choices.paused_until"), 3),
+        test=value.test,
     )
-
-
-def _parse_language(fields: Fields) -> str:
-    if "language" not in fields or fields.value("language") == "":
-        return ""
-    return sys.intern(fields.match("language", LANGUAGE, "a language as in zh or en"))
-
-
-def _parse_choices(choices: Fields, name: str) -> tuple[str, ...]:
-    return choices.texts(name, MOST_CHOICES, 64) if name in choices else ()
-
-
-def _parse_pause(choices: Fields) -> float | None:
-    if "paused_until" not in choices or choices.value("paused_until") is None:
-        return None
-    return round(choices.moment("paused_until"), 3)
-
-
-@cache
-def _shared(purposes: frozenset[str]) -> frozenset[str]:
-    """Keep one set for all members who agreed to the same; there are eight."""
-    return purposes
 
 
 def _written(t: float) -> str:

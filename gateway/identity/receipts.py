@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
-import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from functools import lru_cache
+from typing import Final, NamedTuple
 
-from gateway.identity.fields import Fields, MemberError
+from msgspec import Struct
 
-Purpose = Literal["recognise", "zones", "offers"]
-PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-
-MOST_RECEIPTS = 32
+from gateway.contract import member as said
+from gateway.contract.reading import fit
+from gateway.contract.words import Purpose
+from gateway.identity.fields import MemberError, check_moment
 
 _CONTEXT = "hushbell-receipt-1"
-_GATEWAY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")  # the shape of RFC 5646, section 2.1
+_SIGNATURE_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +42,92 @@ class Receipt:
         return {"purpose": self.purpose, "text": self.text, "language": self.language, "act": self.act, "at": self.at}
 
 
-def parse_receipts(fields: Fields) -> tuple[Receipt, ...]:
-    """Read a member's `consent`; raises MemberError."""
-    return tuple(parse_receipt(value, path) for path, value in fields.items("consent", MOST_RECEIPTS))
+def check_receipts(values: Sequence[said.Receipt]) -> None:
+    """Raise MemberError where a member's `consent` is not what it looks like."""
+    for index, value in enumerate(values):
+        _check(value, f"consent[{index}]")
+
+
+class Wording(NamedTuple):
+    """What receipts of many members have in common."""
+
+    purpose: Purpose
+    text: str
+    language: str
+    act: str
+    gateway: str
+
+
+class Wordings(NamedTuple):
+    """What a member's receipts say, but for when and signed how; and to what purposes."""
+
+    each: tuple[Wording, ...]
+    purposes: frozenset[Purpose]
+
+
+class Receipts(Struct, frozen=True, gc=False, eq=False):
+    """A member's receipts in little room: what many agreed to in the same words is there once."""
+
+    wordings: Wordings
+    own: bytes  # the signatures, and then the times, or the one that is that of all
+
+    @classmethod
+    def of(cls, values: Sequence[said.Receipt]) -> Receipts:
+        wordings = _shared(*[(each.purpose, each.text, each.language, each.act, each.gateway or "") for each in values])
+        signatures = "".join([each.signature or "" for each in values])
+        times = [each.at for each in values]
+        said = ",".join(times if len(set(times)) > 1 else times[:1])
+        return cls(wordings, bytes.fromhex(signatures) + said.encode())
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        return self.wordings.purposes
+
+    def __iter__(self) -> Iterator[Receipt]:
+        signed = _SIGNATURE_BYTES * sum(bool(wording.gateway) for wording in self.wordings.each)
+        times = self.own[signed:].decode().split(",")
+        at = 0
+        for index, wording in enumerate(self.wordings.each):
+            size = _SIGNATURE_BYTES if wording.gateway else 0
+            yield Receipt(*wording[:4], times[index % len(times)], wording.gateway, self.own[at : at + size])
+            at += size
+
+    def __len__(self) -> int:
+        return len(self.wordings.each)
+
+    def __getitem__(self, index: int) -> Receipt:
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Receipts | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+Consent = Receipts | tuple[Receipt, ...]
+
+
+@lru_cache(maxsize=256)
+def _shared(*wordings: tuple[Purpose, str, str, str, str]) -> Wordings:
+    return Wordings(tuple(Wording(*each) for each in wordings), frozenset(purpose for purpose, *_ in wordings))
 
 
 def parse_receipt(value: object, path: str) -> Receipt:
-    """Read one receipt, signed or not; raises MemberError. Texts are shared: most receipts of a shop say the same."""
-    fields = Fields(value, path, ("purpose", "text", "language", "act", "at", "gateway", "signature"))
-    purpose = fields.choice("purpose", PURPOSES)
-    text = fields.text("text", 1, 128)
-    language = fields.match("language", LANGUAGE, "a language as in zh or en")
-    act = fields.text("act", 1, 200)
-    fields.moment("at")
-    signed = "gateway" in fields or "signature" in fields
-    return Receipt(
-        next(known for known in PURPOSES if known == purpose),
-        sys.intern(text),
-        sys.intern(language),
-        sys.intern(act),
-        fields.text("at", 1, 40),
-        sys.intern(fields.match("gateway", _GATEWAY, "a gateway's id")) if signed else "",
-        fields.hex("signature", 32) if signed else b"",
-    )
+    """Read one receipt, signed or not, from decoded JSON. Raises MemberError."""
+    receipt: said.Receipt = fit(value, said.Receipt, path)
+    _check(receipt, path)
+    return _read(receipt)
+
+
+def _check(value: said.Receipt, path: str) -> None:
+    check_moment(value.at, f"{path}.at")
+    if bool(value.gateway) is not bool(value.signature):
+        raise MemberError("invalid", f"{path}.{'signature' if value.gateway else 'gateway'}", "is missing")
+
+
+def _read(value: said.Receipt) -> Receipt:
+    return Receipts.of([value])[0]
 
 
 def sign_receipt(receipt: Receipt, member_id: str, gateway: str, key: bytes) -> Receipt:
@@ -78,7 +140,7 @@ def is_signed_by(receipt: Receipt, member_id: str, key: bytes) -> bool:
     return hmac.compare_digest(receipt.signature, _signature(receipt, member_id, receipt.gateway, key))
 
 
-def accept_receipts(receipts: tuple[Receipt, ...], member_id: str, gateway: str, key: bytes) -> tuple[Receipt, ...]:
+def accept_receipts(receipts: Consent, member_id: str, gateway: str, key: bytes) -> tuple[Receipt, ...]:
     """Sign what is unsigned; other gateways' receipts stay as they are.
 
     Raises MemberError (`refused`) where a receipt names this gateway and is not what it signed.

@@ -1,0 +1,23 @@
+"""Hushbell's rotating iBeacon: an id that only the member's key and the time of day give."""
+
+from __future__ import annotations
+
+import hmac
+
+SLOT_S = 1024
+LABEL = b"hushbell-eid-1"
+
+
+def slot_of(t: float) -> int:
+    """Return the slot of a time in seconds since the epoch."""
+    return int(t // SLOT_S)
+
+
+def rotating_id(key: bytes, slot: int) -> bytes:
+    """Return the 8 bytes that a key of 32 bytes gives in a slot."""
+    return hmac.digest(key, LABEL + slot.to_bytes(8, "big"), "sha256")[:8]
+
+
+def proximity_uuid(namespace: bytes, key: bytes, t: float) -> bytes:
+    """Return the iBeacon's UUID at a time: the chain's namespace of 8 bytes, then the id. Major and minor are 0."""
+    return namespace + rotating_id(key, slot_of(t))
