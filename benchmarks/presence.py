@@ -24,8 +24,11 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from virtual_installer import survey  # noqa: E402
 from virtual_walks import CEILING, SHOP, Air, Shop, Stood, Walk, errand, mean_dbm, passage  # noqa: E402
 
+from benchmarks.hardships import hardships  # noqa: E402
+from gateway.calibrate.levels import propose  # noqa: E402
 from gateway.config import Hear, Zone  # noqa: E402
 from gateway.heard import Heard  # noqa: E402
 from gateway.presence.visits import Change, Presence  # noqa: E402
@@ -65,27 +68,44 @@ def follow(
     return changes, said
 
 
+class Tenth(NamedTuple):
+    """What was said with a confidence within one tenth: how often, the confidences summed, how often it was right."""
+
+    said: int = 0
+    told: float = 0.0
+    right: int = 0
+
+    def line(self) -> str:
+        told, right = self.told / self.said, self.right / self.said
+        return f"told {told:6.1%}  right {right:6.1%}  of {self.said:6d}"
+
+
 @dataclass(slots=True)
 class Reliability:
     """How often what was said with a confidence was right, by tenths."""
 
-    said: Counter[int] = field(default_factory=Counter)
-    right: Counter[int] = field(default_factory=Counter)
+    tenths: dict[int, Tenth] = field(default_factory=dict)
 
     def add(self, confidence: float, right: bool) -> None:
-        tenth = min(int(confidence * 10), 9)
-        self.said[tenth] += 1
-        self.right[tenth] += right
+        number = min(int(confidence * 10), 9)
+        said, told, correct = self.tenths.get(number, Tenth())
+        self.tenths[number] = Tenth(said + 1, told + confidence, correct + right)
 
     def share(self, low: float, high: float) -> float:
         """Return how often what was said with a confidence from `low` to `high` was right."""
-        tenths = range(round(low * 10), round(high * 10))
-        return sum(self.right[tenth] for tenth in tenths) / max(sum(self.said[tenth] for tenth in tenths), 1)
+        tenths = [self.tenths.get(number, Tenth()) for number in range(round(low * 10), round(high * 10))]
+        return sum(tenth.right for tenth in tenths) / max(sum(tenth.said for tenth in tenths), 1)
+
+    @property
+    def error(self) -> float:
+        """How far, on average, a confidence is off from how often it is right (expected calibration error)."""
+        said = sum(tenth.said for tenth in self.tenths.values())
+        return sum(abs(tenth.told - tenth.right) for tenth in self.tenths.values()) / max(said, 1)
 
     def lines(self) -> Iterator[str]:
-        for tenth in sorted(self.said):
-            said, right = self.said[tenth], self.right[tenth]
-            yield f"  {tenth / 10:.1f} to {(tenth + 1) / 10:.1f}  right {right / said:6.1%}  of {said:6d}"
+        for number, tenth in sorted(self.tenths.items()):
+            yield f"  {number / 10:.1f} to {(number + 1) / 10:.1f}  {tenth.line()}"
+        yield f"  off by {self.error:.1%} on average"
 
 
 # Recorded rooms
@@ -118,6 +138,15 @@ class Rooms:
     def right(self) -> float:
         return sum(p.right for p in self.periods) / max(sum(p.named for p in self.periods), 1)
 
+    @property
+    def moves_a_leg(self) -> float:
+        return sum(self.moves[beacon] for beacon in self.legs) / max(sum(self.legs.values()), 1)
+
+    def sparing(self, beacon: str | None) -> Rooms:
+        """Return the score without the periods of one beacon."""
+        periods = [period for period in self.periods if period.beacon != beacon]
+        return Rooms(periods, self.moves, self.legs, self.reliability)
+
 
 Itinerary = Mapping[str, Sequence[tuple[float, float, str]]]
 
@@ -147,7 +176,7 @@ def score_rooms(frames: Sequence[Heard], itinerary: Itinerary, at_least: float =
     for frame in frames:
         times[frame.member].append(frame.t)
     periods = [
-        _score_period(beacon, period, times[beacon], dict(zip(seconds, said, strict=False)), reliability)
+        _score_period(beacon, period, sorted(times[beacon]), dict(zip(seconds, said, strict=False)), reliability)
         for beacon, stays in itinerary.items()
         for period in stays
     ]
@@ -207,11 +236,11 @@ class Walks:
         )
 
 
-def score_walks(shop: Shop, count: int, air: Air) -> Walks:
-    """Play `count` errands and compare with the truth."""
+def score_walks(shop: Shop, count: int, air: Air, zones: Sequence[Zone] = ()) -> Walks:
+    """Play `count` errands and compare with the truth; the levels are those of `zones`, else the shop's own."""
     score = Walks()
     for seed in range(count):
-        _score_walk(score, errand(shop, seed, air), shop.zones())
+        _score_walk(score, errand(shop, seed, air), zones or shop.zones())
     return score
 
 
@@ -335,12 +364,21 @@ def say_rooms(folder: Path, say: Say) -> None:
         for at_least in (-100.0, -95.0, -90.0):
             rooms = score_rooms(frames, itinerary, at_least)
             moves, legs = sum(rooms.moves.values()), sum(rooms.legs.values())
-            say(f"{run}, at_least {at_least:.0f}: named {rooms.named:.1%}, right {rooms.right:.2%}, ")
-            say(f"{moves} moves for {legs or 'unknown'} legs ({rooms.moves})\n")
-            if at_least == -100.0:
+            say(f"{run}, at_least {at_least:.0f}: {moves} moves for {legs or 'unknown'} legs ({rooms.moves})\n")
+            if itinerary:
+                say(f"  named {rooms.named:.1%}, right {rooms.right:.2%}\n")
+            if itinerary and at_least == -100.0:
                 for p in rooms.periods:
                     say(f"  beacon {p.beacon} {p.room}: {p.seconds} s, named {p.named}, right {p.right}\n")
                 say("".join(f"{line}\n" for line in rooms.reliability.lines()))
+
+
+def say_hardships(folder: Path, say: Say) -> None:
+    frames, itinerary = load_rooms(folder, "four-rooms-2015-03-07")
+    for hard in hardships(sorted(itinerary), sorted({frame.receiver for frame in frames})):
+        rooms = score_rooms(hard.make(frames), itinerary)
+        say(f"{hard.name:32}  named {rooms.sparing(hard.doubtful).named:6.1%}  right {rooms.right:7.2%}  ")
+        say(f"moves a leg {rooms.moves_a_leg:4.2f}\n")
 
 
 def say_walks(count: int, say: Say) -> None:
@@ -353,14 +391,26 @@ def say_walks(count: int, say: Say) -> None:
                 say("events, by confidence\n" + "".join(f"{line}\n" for line in score.events.lines()))
 
 
+def say_installers(count: int, say: Say) -> None:
+    """Say how walks fare under the levels that `hushbell calibrate` proposes to twelve installers."""
+    for name, shop in (("at 2 m", SHOP), ("at the ceiling", CEILING)):
+        say(f"{name}, levels set by hand: {score_walks(shop, count, Air()).line()}\n")
+        receivers = [mast.receiver for mast in shop.masts]
+        for seed in range(12):
+            zones = propose(shop.zones(), survey(shop, seed, 20.0), receivers)
+            say(f"{name}, levels of installer {seed}: {score_walks(shop, count, Air(), zones).line()}\n")
+
+
 def say_windows(count: int, say: Say) -> None:
-    for reach_m in (2.5, 4.0, 6.0):
-        level = mean_dbm(reach_m)
-        for pause_s in (0.0, 5.0, 10.0):
-            found = dwells(reach_m, pause_s, count, Air())
-            shares = "  ".join(f"{s} s: {sum(d >= s for d in found) / count:6.1%}" for s in (3, 5, 8, 10))
-            say(f"zone of {reach_m} m ({level:.0f} dBm), pause {pause_s:.0f} s: ")
-            say(f"median {statistics.median(found):.1f} s; dwell of {shares}\n")
+    """Say how often who walks by is taken for one who stops, and the other way round, by the dwell asked for."""
+    for reach_m in (2.5, 3.0, 4.0, 6.0):
+        by, stops, stays = (dwells(reach_m, pause_s, count, Air()) for pause_s in (0.0, 5.0, 10.0))
+        medians = " ".join(f"{statistics.median(found):.1f}" for found in (by, stops, stays))
+        say(f"zone of {reach_m} m ({mean_dbm(reach_m):.0f} dBm): median dwells {medians} s\n")
+        for dwell_s in (3, 5, 7, 8, 10):
+            taken, missed, overlooked = (sum(d >= dwell_s for d in found) / count for found in (by, stops, stays))
+            say(f"  dwell of {dwell_s:2d} s: walks by and is taken for stopping {taken:6.1%}  ")
+            say(f"stops for 5 s and is missed {1 - missed:6.1%}  for 10 s {1 - overlooked:6.1%}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -369,9 +419,11 @@ def main(arguments: Sequence[str]) -> int:
     corpus = os.environ.get("HUSHBELL_CORPUS")
     if corpus:
         say_rooms(Path(corpus) / "room-beacons", say)
+        say_hardships(Path(corpus) / "room-beacons", say)
     else:
         say("recorded rooms: left out, HUSHBELL_CORPUS is not set\n")
     say_walks(count, say)
+    say_installers(count // 6, say)
     say_windows(count, say)
     for people in (100, 10_000, 100_000):
         say(f"a frame of one of {people} present members: {cost(people):.2f} us\n")

@@ -30,6 +30,11 @@ class Follow:
     arrived: bool = False  # a zone that is not outside was held
     dwells: list[Dwell] = field(default_factory=list)  # by time, next one first
 
+    def redate(self, by_s: float) -> None:
+        """Move all times: the clock was set by so much."""
+        self.since += by_s
+        self.dwells = [replace(dwell, at=dwell.at + by_s) for dwell in self.dwells]
+
     def triggers(self, change: Change) -> list[TriggerKind]:
         """Name what a change of presence is to the rules, and note an arrival."""
         found: list[TriggerKind] = []

@@ -39,6 +39,10 @@ class Level:
         self.mean += gain * (rssi - self.mean)
         self.variance = variance - gain * variance
 
+    def redate(self, by_s: float) -> None:
+        self.t += by_s
+        self._steadied += by_s
+
     def settle(self, now: float) -> None:
         """Draw `steady` towards `mean`: slowly while the two agree, at once where the tag has moved."""
         apart = self.mean - self.steady

@@ -18,7 +18,8 @@ from heapq import heappop, heappush
 from typing import Literal
 
 from gateway.config import Zone, ZoneKind
-from gateway.events import Json
+from gateway.contract.reading import Json
+from gateway.contract.words import CredentialKind
 from gateway.heard import Heard
 from gateway.presence.whereabouts import Whereabouts
 from gateway.presence.zones import NOWHERE, Plan
@@ -82,18 +83,25 @@ class Visit:
     last_heard: float  # the newest frame that keeps the visit alive
     zone_heard: float  # the newest frame that agrees with `zone`: a dwell lasts from `zone_since` until then
     trust: Trust  # the best of the visit
-    credential: str  # kind of the one that gave `trust`
+    credential: CredentialKind  # kind of the one that gave `trust`
     confidence: float  # 0 to 1, of the newest judgement
     held_door: bool = False
     held_inside: bool = False  # any zone of a kind other than `outside`
     route: list[Stop] = field(default_factory=list)
-    alias: str = ""  # set by the caller
+
+    def redate(self, by_s: float) -> None:
+        """Move all times: the clock was set by so much."""
+        self.started += by_s
+        self.zone_since += by_s
+        self.kind_since += by_s
+        self.last_heard += by_s
+        self.zone_heard += by_s
+        self.route[:] = [(zone, since + by_s) for zone, since in self.route]
 
     def snapshot(self) -> VisitSnapshot:
         """Return what must be kept to go on after a restart."""
         return VisitSnapshot(
             self.member,
-            self.alias,
             self.started,
             self.zone,
             self.kind,
@@ -113,7 +121,6 @@ class VisitSnapshot:
     """What is kept of an open visit; written when it changes, never for a frame."""
 
     member: str
-    alias: str
     started: float
     zone: str | None
     kind: ZoneKind
@@ -121,7 +128,7 @@ class VisitSnapshot:
     kind_since: float
     last_heard: float
     trust: int
-    credential: str
+    credential: CredentialKind
     held_door: bool
     held_inside: bool
     route: tuple[Stop, ...]
@@ -138,7 +145,6 @@ class VisitSnapshot:
         """Return the visit as it was."""
         return Visit(
             member=self.member,
-            alias=self.alias,
             started=self.started,
             zone=self.zone,
             kind=self.kind,
@@ -182,13 +188,23 @@ class Person:
     member: str
     where: Whereabouts
     trust: Trust
-    credential: str
+    credential: CredentialKind
     newest: float  # frame
     seen: float  # from here on the leave time counts
     stage: Stage = Stage.AWAY
     visit: Visit | None = None
     first: float = 0.0  # frame that waits for judgement
     due: float = math.inf  # when it is judged
+
+    def redate(self, by_s: float) -> None:
+        """Move all times: the clock was set by so much."""
+        self.where.redate(by_s)
+        self.newest += by_s
+        self.seen += by_s
+        self.first += by_s
+        self.due += by_s
+        if self.visit:
+            self.visit.redate(by_s)
 
 
 class Presence:
@@ -259,6 +275,15 @@ class Presence:
             person.trust = Trust.HINT
             if person.visit:
                 person.visit.trust = Trust.HINT
+
+    def redate(self, by_s: float) -> None:
+        """Move all times: the clock was set by so much, and nothing lasted longer or shorter for that."""
+        for person in self._people.values():
+            person.redate(by_s)
+        self._judging = deque((due + by_s, person) for due, person in self._judging)
+        self._leaving = [(due + by_s, number, person) for due, number, person in self._leaving]
+        self._now += by_s
+        self._look_ahead()
 
     def restore(self, visits: Iterable[VisitSnapshot], now: float) -> None:
         """Go on with visits that were open before a restart; the leave time begins anew."""

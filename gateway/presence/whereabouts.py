@@ -122,6 +122,16 @@ class Whereabouts:
         self._look_away(sure=since is None and hold.calm and here >= CALM)
         return since
 
+    def redate(self, by_s: float) -> None:
+        """Move all times: the clock was set by so much."""
+        self._hold.redate(by_s)
+        for link in self._links.values():
+            link.redate(by_s)
+        self._heard += by_s
+        self._sure_until += by_s
+        self._coarse = self._coarse and self._coarse._replace(t=self._coarse.t + by_s)
+        self._news = self._news and self._news._replace(t=self._news.t + by_s)
+
     def _sort_news(self, now: float) -> bool:
         """Keep the coarse news that counts, if any; tell whether it is new."""
         old, news, self._news = self._coarse, self._news, None

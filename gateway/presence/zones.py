@@ -29,14 +29,15 @@ STRAY_DB = 2 * CONTRAST_DB  # counts against being within a shop at whose door o
 
 NAMED = 0.6  # a zone that stays less probable than this, of all zones, for `DOUBT_S` is named no longer
 DOUBT_S = 9.0
-EVEN = 0.5  # bar for a zone against none
+EVEN = 0.5  # bar for a zone against none; no zone that is less probable is taken
 LIKELY = 0.75  # bar for going from one receiver's zone to another's
 CLEARLY = 0.85  # bar for naming a zone again after a don't-know
 HOLD = 1.3  # sum of log-odds above the bar, over seconds, that takes a zone
 CLEAR = 3.0  # log-odds above the bar that count no further
 NOWHERE_S = 3.0  # below every level for so long is nowhere
 STEP_S = 1.0  # the silence before a frame counts for no more than this
-TREND_S = 3.0  # confidence is averaged over so long
+TREND_S = 3.0  # odds are averaged over so long for confidence
+STAYING = 4.0  # odds that a held zone still is: people stay for some 20 s, and that they left is told within 5
 CALM = 0.9  # from here on, a frame that agrees changes nothing
 
 NOWHERE = -1  # in place of a zone's number: in none, or in one that cannot be told
@@ -185,7 +186,7 @@ def _count(voices: Sequence[Voice], nowhere: float, held: int) -> Odds:
 class Hold:
     """The zone that one member holds: `zone` by number, and how sure that is; changed by odds that persist."""
 
-    __slots__ = ("_doubt", "_doubted", "_judged", "_rival", "_score", "_since", "confidence", "zone")
+    __slots__ = ("_doubt", "_doubted", "_judged", "_rival", "_score", "_since", "_trend", "confidence", "zone")
 
     def __init__(self, now: float, zone: int = AWAY) -> None:
         self._judged = now
@@ -194,9 +195,14 @@ class Hold:
     def take(self, zone: int, confidence: float) -> None:
         """Hold a zone from now on."""
         self.zone = zone
-        self.confidence = confidence
+        self.confidence = self._trend = confidence
         self._rival, self._score, self._since = zone, 0.0, -math.inf
         self._doubt, self._doubted = 0.0, -math.inf
+
+    def redate(self, by_s: float) -> None:
+        self._judged += by_s
+        self._since += by_s
+        self._doubted += by_s
 
     @property
     def calm(self) -> bool:
@@ -212,7 +218,7 @@ class Hold:
         self._judged = now
         self._doubts(odds, step_s, at)
         target, excess, needed = self._aim(odds, plan, within=within)
-        if self._gather(target, excess, step_s, at) and self._score >= needed:
+        if self._gather(target, excess, step_s, at) and self._score >= needed and (target < 0 or odds.sure >= EVEN):
             return self._change(target, odds.sure, self._since)
         if within and self._doubt >= DOUBT_S:
             return self._change(NOWHERE, odds.held, self._doubted)
@@ -225,7 +231,8 @@ class Hold:
     def _doubts(self, odds: Odds, step_s: float, at: float) -> None:
         if self.zone < 0:
             return
-        self.confidence += (odds.held - self.confidence) * -math.expm1(-step_s / TREND_S)
+        self._trend += (odds.held - self._trend) * -math.expm1(-step_s / TREND_S)
+        self.confidence = STAYING * self._trend / (STAYING * self._trend + 1.0 - self._trend)
         if odds.held >= NAMED * (1.0 - odds.nowhere):
             self._doubt = max(self._doubt - step_s, 0.0)
             return
