@@ -8,9 +8,11 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.core import Core
-from gateway.crowd import Count, Crowd
+from gateway.crowd.count import Count
+from gateway.crowd.crowd import Crowd
 from gateway.identifiers import Identifiers
-from gateway.identity.recognition import Register
+from gateway.identity.recognition import Register, Shop
+from gateway.identity.suspicion import Place
 from rules.engine import Engine
 from rules.model import Rule
 
@@ -22,8 +24,21 @@ def make_core(
     ids: Identifiers,
     publish_count: Callable[[Count], dict[str, Any]] = Count.data,
 ) -> Core:
-    """Compose a core. The crowd's keys are random, which no decision and no count can show."""
-    quiet_hours = config.staff.quiet_hours
-    engine = Engine(rules, config.privacy.private_attributes, quiet_hours.include if quiet_hours else None)
-    crowd = Crowd(config.zones, minimum=config.privacy.minimum_count, key_source=lambda: secrets.token_bytes(32))
+    """Compose a core. The keys of digests in memory are random, which no decision and no count can show."""
+    quiet_hours, privacy = config.staff.quiet_hours, config.privacy
+    quiet = quiet_hours.include if quiet_hours else None
+    engine = Engine(rules, privacy.private_attributes, quiet, privacy.private_offers)
+    digest_key = secrets.token_bytes(32) if privacy.private_addresses else None
+    register.attune(Shop(config.namespace, _place(config), ids.credential, digest_key))
+    crowd = Crowd(
+        config.zones,
+        minimum=config.privacy.minimum_count,
+        settings=config.crowd,
+        key_source=lambda: secrets.token_bytes(32),
+    )
     return Core(config, engine, register, crowd, ids, publish_count)
+
+
+def _place(config: Config) -> Place | None:
+    store = config.store
+    return None if store.latitude is None or store.longitude is None else Place(store.latitude, store.longitude)

@@ -9,6 +9,7 @@ from typing import TextIO
 from gateway.config import Config
 from gateway.configfile import Reading, read_config_file, read_rules
 from gateway.lines import say as print_line
+from gateway.trust import beyond_reach, kinds_heard
 from rules.document import Fault, Faults
 from rules.messages import say
 from rules.model import Rule
@@ -21,6 +22,7 @@ def check(path: Path, out: TextIO, err: TextIO) -> int:
     rules = read_rules(reading, faults) if reading else []
     if reading and reading.config:
         _warn_of_idle_rules(reading, reading.config, rules)
+        _warn_of_distrusted_rules(reading, reading.config, rules)
     file = str(path)
     for fault in sorted(faults.found, key=lambda fault: (fault.file != file, fault)):
         print_line(str(fault), err)
@@ -49,6 +51,18 @@ def _warn_of_idle_rules(reading: Reading, config: Config, rules: Iterable[Rule])
                 warning=True,
                 rule=rule.name,
                 kind=needed,
+            )
+
+
+def _warn_of_distrusted_rules(reading: Reading, config: Config, rules: Iterable[Rule]) -> None:
+    """Warn of rules that ask for more trust than any credential can give that is heard here."""
+    for rule, needed in beyond_reach(config, rules, kinds_heard(config)):
+        if node := reading.named.get(rule.file):
+            node.fault(
+                "rule {rule!r} needs a credential that is {trust}, and no receiver here hears one",
+                warning=True,
+                rule=rule.name,
+                trust=needed.word,
             )
 
 

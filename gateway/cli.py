@@ -58,6 +58,11 @@ def parser() -> argparse.ArgumentParser:
     sub = command("demo", "play a simulated shop on a broker of its own", _demo, config=False)
     sub.add_argument("--fast", action="store_true", help="play in seconds")
 
+    sub = command("sandbox", "play a shop without end, for those who write a back end", _sandbox, config=False)
+    sub.add_argument("--broker", metavar="URL", help="an MQTT 5 broker such as mqtt://127.0.0.1, else one of its own")
+    sub.add_argument("--seed", type=int, default=1, metavar="N", help="who comes, and what they do")
+    sub.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as many people")
+
     sub = command("check", "validate a configuration and its rules", _check, config=False)
     sub.add_argument("file", type=Path, nargs="?", metavar="FILE")
     sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
@@ -81,31 +86,82 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path, nargs="+", metavar="FILE")
     sub.set_defaults(run=_rules_test)
 
-    members = command("members", "put, remove, pause or list members", None, config=False)
+    members = command(
+        "members", "put, remove, pause, export or list members; back up, restore and seal them", None, config=False
+    )
     member_commands = members.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for name, text in (
         ("put", "put the members of a file, a JSON object a line"),
         ("remove", "forget a member wholly"),
         ("pause", "stop recognising a member until a time"),
+        ("export", "print every row about a member, or about all, as JSON lines"),
         ("list", "list the members"),
     ):
         sub = member_commands.add_parser(name, help=text, description=text)
         if name == "put":
             sub.add_argument("file", type=Path, metavar="FILE")
         elif name != "list":
-            sub.add_argument("member", metavar="MEMBER")
+            sub.add_argument("member", metavar="MEMBER", nargs="?" if name == "export" else None)
         if name == "pause":
-            sub.add_argument("until", metavar="UNTIL", help="RFC 3339, such as 2026-12-01T10:00:00+08:00")
+            sub.add_argument(
+                "until", metavar="UNTIL", help="RFC 3339, such as 2026-12-01T10:00:00+08:00, or now: it is over"
+            )
         sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
         sub.set_defaults(run=_members)
 
-    sub = command("enrol", "enrol a card that is held to a receiver", _enrol)
+    for name, text in (
+        ("backup", "write the register into one file, sealed with a passphrase"),
+        ("restore", "bring back the members of a backup who are not there and were not erased"),
+        ("rotate-key", "seal the register under a new key"),
+    ):
+        sub = member_commands.add_parser(name, help=text, description=text)
+        if name != "rotate-key":
+            sub.add_argument("file", type=Path, metavar="FILE")
+            sub.add_argument("--passphrase-file", type=Path, metavar="FILE", help="what holds it, else it is asked for")
+        sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+        sub.set_defaults(run=_register)
+
+    sub = command("enrol", "enrol a member at the counter: a card, an app, or a key to the guest Wi-Fi", _enrol)
+    carried = sub.add_mutually_exclusive_group()
+    carried.add_argument("--app", action="store_true", help="make a key, and show the code that the member's app scans")
+    carried.add_argument("--wifi", action="store_true", help="make a key of the member's own to the guest Wi-Fi")
     sub.add_argument("--receiver", metavar="ID", help="where the card is held, else the first Bluetooth receiver")
     sub.add_argument("--member", metavar="ID", help="the back end's id for the member, else a new one")
     sub.add_argument("--greeting", help="what the member chose to be called")
-    sub.add_argument("--purposes", default="recognise,zones,offers", help="what the member consents to")
+    sub.add_argument("--purposes", default="recognise,zones,offers", help="which purposes to ask the member for")
     sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="how long to wait for the card")
-    sub.add_argument("--yes", action="store_true", help="the member has said yes to the text already")
+    sub.add_argument("--yes", action="store_true", help="the member has read the text, and agreed to all of those")
+
+    calibrate = command("calibrate", "propose the levels of zones from a walk with a tag, as a diff", _calibrate_zones)
+    calibrate.add_argument("--receiver", metavar="ID", help="where the tag is held, else the first Bluetooth receiver")
+    calibrate.add_argument(
+        "--seconds", type=_seconds, default=20.0, metavar="S", help="how long to stand in each place"
+    )
+    heard = "captures or sightings of a walk, else the running daemon is listened to"
+    calibrate.add_argument("--heard", type=Path, nargs="+", default=[], metavar="FILE", help=heard)
+    calibrate.add_argument("--marks", type=Path, metavar="FILE", help="CSV: zone,spot,facing,from,until of that walk")
+    calibrate.add_argument("--tag", metavar="TAG", help="your tag in it: UUID/MAJOR/MINOR, or an id in hex digits")
+    calibrate.add_argument("--yes", action="store_true", help="write the configuration without asking")
+    calibrate_commands = calibrate.add_subparsers(dest="subcommand", metavar="COMMAND")
+    text = "propose the calibration of the crowd's count, as a diff of the configuration"
+    sub = calibrate_commands.add_parser("crowd", help=text, description=text)
+    sub.add_argument("counts", type=Path, metavar="COUNTS", help="CSV: time,inside and perhaps passing,lingering")
+    heard = "captures or sightings of the same time, else what the running daemon heard"
+    sub.add_argument("--heard", type=Path, nargs="+", default=[], metavar="FILE", help=heard)
+    sub.add_argument("--receiver", metavar="ID", help="which receiver heard the captures")
+    sub.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE")
+    sub.set_defaults(run=_calibrate_crowd)
+
+    text = "say what is held, why and until when, and that nothing else is; or write a paper for the shop"
+    sub = command("audit", text, _audit)
+    papers = ("notice", "sign", "assessment")
+    sub.add_argument("paper", nargs="?", choices=papers, metavar="PAPER", help="notice, sign or assessment, to print")
+    sub.add_argument("--language", choices=("zh", "en"), help="of a paper, else both")
+    sub.add_argument("--log", type=Path, action="append", default=[], metavar="FILE", help="a log, else the journal")
+    sub.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+    sub = command("buzz", "try the staff devices of a group, without a customer", _buzz)
+    sub.add_argument("group", nargs="?", metavar="GROUP", help="else the first group")
 
     sub = command("explain", "say why an alert or offer came, or what became of a visit", _explain)
     sub.add_argument("id", metavar="ID", help="of an alert, an offer's feedback, an event or a visit")
@@ -116,6 +172,13 @@ def _speed(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no speed, expected a number above 0")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to stand, expected 1 to 600 seconds")
     return value
 
 
@@ -152,6 +215,12 @@ def _demo(given: argparse.Namespace) -> int:
     from gateway.demo import demo
 
     return demo(fast=given.fast)
+
+
+def _sandbox(given: argparse.Namespace) -> int:
+    from gateway.sandbox import sandbox
+
+    return sandbox(given.broker, given.seed, given.speed)
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -194,14 +263,52 @@ def _members(given: argparse.Namespace) -> int:
             return members.remove(given.config, given.member)
         case "pause":
             return members.pause(given.config, given.member, given.until)
+        case "export":
+            return members.export(given.config, given.member)
         case _:
             return members.list_(given.config)
+
+
+def _register(given: argparse.Namespace) -> int:
+    from gateway import backup
+
+    match given.subcommand:
+        case "backup":
+            return backup.backup(given)
+        case "restore":
+            return backup.restore(given)
+        case _:
+            return backup.rotate(given)
 
 
 def _enrol(given: argparse.Namespace) -> int:
     from gateway.enrol import enrol
 
     return enrol(given)
+
+
+def _calibrate_zones(given: argparse.Namespace) -> int:
+    from gateway.calibrate.zones import calibrate_zones
+
+    return calibrate_zones(given)
+
+
+def _calibrate_crowd(given: argparse.Namespace) -> int:
+    from gateway.calibrate.crowd import calibrate_crowd
+
+    return calibrate_crowd(given.counts, given.heard, given.config, given.receiver)
+
+
+def _audit(given: argparse.Namespace) -> int:
+    from gateway.audit import audit
+
+    return audit(given)
+
+
+def _buzz(given: argparse.Namespace) -> int:
+    from gateway.buzz import buzz
+
+    return buzz(given.config, given.group)
 
 
 def _explain(given: argparse.Namespace) -> int:

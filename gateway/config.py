@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from drivers.tuner import DWELL_S
+from drivers.channels import DWELL_S
 
 ZoneKind = Literal["outside", "door", "inside", "shelf"]
 DriverName = Literal["ble", "wifi", "hostapd", "app", "simulator"]
 Role = Literal["all-in-one", "receiver", "hub"]
 Language = Literal["zh", "en"]
 Scan = Literal["active", "passive"]
+CrowdSource = Literal["ble", "wifi", "connected"]
+CrowdPlace = Literal["passing", "lingering", "inside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,21 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Mqtt:
+    """The broker, and `others` to go to, in this order, where it does not take us."""
+
     url: str
+    others: tuple[str, ...] = ()
     username: str | None = None
+    username_file: Path | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    home_assistant: bool = False
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return (self.url, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,7 @@ class Group:
 
     id: str
     devices: tuple[str, ...] = ()
+    escalate_to: str | None = None  # the group that is alerted where no device of this one is online
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,56 @@ class Privacy:
     inactive_member_s: float = 360 * 86400.0
     minimum_count: int = 10
     private_attributes: frozenset[str] = frozenset({"balance"})
+    private_offers: frozenset[str] = frozenset()
+    private_addresses: bool = False  # whether phones' private Bluetooth addresses are resolved
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdLaw:
+    """What people let be heard in a quarter of an hour, by one source: what an installer counted against it.
+
+    `baseline` is heard with nobody there and `per_person` of each; either scatters as a negative binomial of its shape
+    does, the less the greater the shape. `busiest` is the most people that were counted.
+    """
+
+    source: CrowdSource
+    per_person: float
+    shape: float
+    baseline: float
+    baseline_shape: float
+    busiest: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdCalibration:
+    """What was counted by hand, place by place; `version` names it in every count that it led to."""
+
+    version: str | None = None
+    laws: Mapping[CrowdPlace, CrowdLaw] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdSettings:
+    """How others are counted; `fixed` are the addresses of the shop's own devices."""
+
+    fixed: frozenset[bytes] = frozenset()
+    calibration: CrowdCalibration = field(default_factory=CrowdCalibration)
+
+
+class Listen(NamedTuple):
+    """Where something is served: a network address of this machine, and a port."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """The guest network of a receiver: where its page is served, and the file in which hostapd finds members' keys."""
+
+    receiver: str
+    listen: Listen | None = None
+    keys: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +198,7 @@ class Config:
     namespace: bytes | None = None  # 8 bytes: the chain's part of a proximity UUID
     staff: Staff = field(default_factory=Staff)
     privacy: Privacy = field(default_factory=Privacy)
+    crowd: CrowdSettings = field(default_factory=CrowdSettings)
     leave_after_s: float = 120.0
+    guest: Guest | None = None
     record: bool = False

@@ -7,30 +7,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from gateway.config import Config, Gateway, Group, Language, Mqtt, Privacy, Role, Staff, Store
+from gateway.config import Config, CrowdSettings, Gateway, Group, Language, Mqtt, Privacy, Role, Staff, Store
 from gateway.configvalues import (
     Ids,
     get,
     is_file,
-    is_local,
     is_off,
+    is_open_to_others,
     read_attribute,
-    read_broker_url,
+    read_broker_urls,
     read_file_beside,
     read_hours,
     read_namespace,
+    read_offer,
     read_path,
     read_text,
     read_timezone,
 )
+from gateway.crowd.settings import read_crowd
+from gateway.guest.settings import read_guest
 from gateway.layout import Layout
+from gateway.mqtt.address import Address, parse_url
 from gateway.shipped import shipped_folder, shipped_rules, start_file
 from rules.document import Fault, Faults, Node, did_you_mean, each, read_document, read_duration
 from rules.loader import load_rules
 from rules.messages import say
 from rules.model import Rule
 
-KEYS = ("store", "gateway", "beacons", "mqtt", "receivers", "zones", "rules", "staff", "privacy", "presence", "record")
+KEYS = (
+    "store",
+    "gateway",
+    "beacons",
+    "mqtt",
+    "receivers",
+    "zones",
+    "rules",
+    "staff",
+    "privacy",
+    "presence",
+    "crowd",
+    "guest",
+    "record",
+)
+PRIVACY_KEYS = (
+    "visits",
+    "alerts",
+    "inactive_member",
+    "minimum_count",
+    "private_attributes",
+    "private_offers",
+    "private_addresses",
+)
+_MQTT_FILES = ("username_file", "password_file", "ca_file", "cert_file", "key_file")
 REQUIRED = ("store", "gateway", "mqtt", "receivers", "zones")
 DEFAULT_RULES = ("returning-member", "window-regular", "window-occasional")
 
@@ -128,7 +156,9 @@ def _read(root: Node, path: Path) -> Reading:
     staff = get(keys, "staff", lambda node: _staff(node, groups), Staff())
     namespace = get(keys, "beacons", _beacons, None)
     privacy = get(keys, "privacy", _privacy, Privacy())
+    crowd = get(keys, "crowd", read_crowd, CrowdSettings())
     leave_after_s = get(keys, "presence", _presence, LEAVE_AFTER_S)
+    guest = get(keys, "guest", lambda node: read_guest(node, folder, receivers), None)
     record = get(keys, "record", _record, False)
     named = get(keys, "rules", lambda node: _rules(node, folder), {})
     rule_files = tuple(named) if "rules" in keys else _default_rules(root)
@@ -146,7 +176,9 @@ def _read(root: Node, path: Path) -> Reading:
             namespace=namespace,
             staff=staff,
             privacy=privacy,
+            crowd=crowd,
             leave_after_s=leave_after_s,
+            guest=guest,
             record=record,
         )
     known_groups = frozenset(groups.places) or frozenset(group.id for group in staff.groups)
@@ -187,26 +219,39 @@ def _mqtt(node: Node, folder: Path) -> Mqtt | None:
     secret = node.entry("password")
     if secret:
         secret[0].fault("a password does not belong in this file, expected password_file: the name of a file beside it")
-    names = ("url", "username", "password_file", "ca_file")
+    names = ("url", "username", *_MQTT_FILES, "home_assistant")
     keys = node.fields((*names, "password") if secret else names, ("url",), "mqtt")
-    url = get(keys, "url", read_broker_url, None)
+    for one, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        if one in keys and other not in keys:
+            keys[one].fault("{one} stands here without {other}", one=one, other=other)
+    if {"username", "username_file"} <= keys.keys():
+        keys["username_file"].fault("username stands here already")
+    urls = get(keys, "url", read_broker_urls, ())
     username = get(keys, "username", read_text, None)
-    password_file = get(keys, "password_file", read_file_beside(folder), None)
-    ca_file = get(keys, "ca_file", read_file_beside(folder), None)
-    if url is None:
+    files = {name: get(keys, name, read_file_beside(folder), None) for name in _MQTT_FILES}
+    home_assistant = get(keys, "home_assistant", lambda node: node.boolean(), False)
+    if not urls:
         return None
-    _warn_about_broker(keys, url)
-    return Mqtt(url, username, password_file, ca_file)
+    _warn_about_broker(keys, [parse_url(url) for url in urls])
+    _warn_about_secrets(keys, files)
+    return Mqtt(urls[0], urls[1:], username, home_assistant=home_assistant, **files)
 
 
-def _warn_about_broker(keys: dict[str, Node], url: str) -> None:
-    sealed = url.startswith("mqtts:")
-    if "ca_file" in keys and not sealed:
-        keys["ca_file"].fault("ca_file has no use without mqtts", warning=True)
-    if "password_file" in keys and "username" not in keys:
+def _warn_about_broker(keys: dict[str, Node], brokers: list[Address]) -> None:
+    for name in ("ca_file", "cert_file", "key_file"):
+        if name in keys and not any(broker.tls for broker in brokers):
+            keys[name].fault("{name} has no use without mqtts or wss", warning=True, name=name)
+    if "password_file" in keys and not {"username", "username_file"} & keys.keys():
         keys["password_file"].fault("a password without username, brokers refuse that", warning=True)
-    if "password_file" in keys and not sealed and not is_local(url):
+    if "password_file" in keys and any(not broker.tls and not broker.is_local for broker in brokers):
         keys["url"].fault("the password will cross the network in the clear, mqtts would hide it", warning=True)
+
+
+def _warn_about_secrets(keys: dict[str, Node], files: Mapping[str, Path | None]) -> None:
+    for name in ("password_file", "key_file"):
+        file = files[name]
+        if file and is_open_to_others(file):
+            keys[name].fault("others may read this file, chmod 640 or less would keep it from them", warning=True)
 
 
 def _record(node: Node) -> bool | None:
@@ -235,18 +280,34 @@ def _groups(node: Node, ids: Ids) -> tuple[Group, ...] | None:
     nodes = node.items("a list of groups")
     if node.is_sequence() and not nodes:
         node.fault("at least one group is needed")
-    return tuple(each(nodes, lambda node: _group(node, ids))) or None
+    groups = tuple(each(nodes, lambda node: _group(node, ids)))
+    for inner in nodes:
+        _check_escalation(inner, ids)
+    return groups or None
 
 
 def _group(node: Node, ids: Ids) -> Group | None:
-    keys = node.fields(("id", "devices"), ("id",), "a group")
+    keys = node.fields(("id", "devices", "escalate_to"), ("id",), "a group")
     id_ = get(keys, "id", ids.define, None)
     devices = tuple(each(keys["devices"].items("a list of devices"), Ids().define)) if "devices" in keys else ()
-    return None if id_ is None else Group(id_, devices)
+    escalate_to = get(keys, "escalate_to", lambda node: node.text("a group's id"), None)
+    return None if id_ is None else Group(id_, devices, escalate_to)
+
+
+def _check_escalation(node: Node, ids: Ids) -> None:
+    """See that a group escalates to another one that there is."""
+    own, after = node.entry("id"), node.entry("escalate_to")
+    name = after[1].scalar() if after else None
+    if after is None or not name:
+        return
+    if name not in ids.places:
+        after[1].unknown("group", name, ids.places)
+    elif own and name == own[1].scalar():
+        after[1].fault("a group cannot escalate to itself")
 
 
 def _privacy(node: Node) -> Privacy:
-    keys = node.fields(("visits", "alerts", "inactive_member", "minimum_count", "private_attributes"), (), "privacy")
+    keys = node.fields(PRIVACY_KEYS, (), "privacy")
     usual = Privacy()
 
     def duration(name: str, default: float) -> float:
@@ -258,7 +319,13 @@ def _privacy(node: Node) -> Privacy:
         inactive_member_s=duration("inactive_member", usual.inactive_member_s),
         minimum_count=get(keys, "minimum_count", lambda node: node.integer(*MINIMUM_COUNTS), usual.minimum_count),
         private_attributes=get(keys, "private_attributes", _attributes, usual.private_attributes),
+        private_offers=get(keys, "private_offers", _offers, usual.private_offers),
+        private_addresses=get(keys, "private_addresses", Node.boolean, usual.private_addresses),
     )
+
+
+def _offers(node: Node) -> frozenset[str]:
+    return frozenset(each(node.items("a list of offers such as [voucher-50]"), read_offer))
 
 
 def _attributes(node: Node) -> frozenset[str]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import time
-from ipaddress import ip_address
 from pathlib import Path
+from stat import S_IROTH
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.config import Hours, Reference
+from gateway.mqtt.address import AddressError, parse_url
 from rules.document import Node
 from rules.messages import say
 
-SCHEMES = ("mqtt", "mqtts")
 LEVELS = (-127.0, 0.0)
 """RSSI as Bluetooth controllers report it (Core Specification, Vol 4 Part E, 7.7.65.2), without the positive part."""
 
@@ -28,7 +27,6 @@ _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _NAMESPACE = re.compile(r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}")
 _HOURS = re.compile(r"(\d{1,2})[:：](\d{2})\s*[-–—~～至]\s*(\d{1,2})[:：](\d{2})")
-_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 _OFF = frozenset({"off", "no", "false", "none"})
 
 T = TypeVar("T")
@@ -80,6 +78,11 @@ class Ids:
 def read_attribute(node: Node) -> str | None:
     """Read the name of a member's attribute."""
     return _matching(node, _ATTRIBUTE, "an attribute's name of letters, digits and _")
+
+
+def read_offer(node: Node) -> str | None:
+    """Read the id of an offer."""
+    return _matching(node, _ID, "an offer's id of 1 to 64 letters, digits, - and _")
 
 
 def read_adapter(node: Node) -> str | None:
@@ -137,6 +140,14 @@ def is_file(path: Path) -> bool:
     """Tell whether a file is there, as far as this user may see."""
     try:
         return path.is_file()
+    except OSError:
+        return False
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Tell whether users who are neither the owner nor of the group may read a file."""
+    try:
+        return bool(path.stat().st_mode & S_IROTH)
     except OSError:
         return False
 
@@ -230,58 +241,27 @@ def _near_timezone(name: str, known: Iterable[str]) -> str:
     return say(" (did you mean {near}?)", near=repr(near)) if near else ""
 
 
+def read_broker_urls(node: Node) -> tuple[str, ...] | None:
+    """Read a broker's URL, or a list of them in order of preference."""
+    nodes = node.items() if node.is_sequence() else [node]
+    if not nodes:
+        node.fault("at least one broker is needed")
+    places: dict[str, Node] = {}
+    for item in nodes:
+        url = read_broker_url(item)
+        if url is not None and (first := places.setdefault(url, item)) is not item:
+            item.fault("this broker stands already on line {line}", line=first.line)
+    return tuple(places) or None
+
+
 def read_broker_url(node: Node) -> str | None:
     """Read a broker's URL. It is never repeated in a fault, because it may hold a password."""
     raw = node.text("a broker's address such as mqtt://127.0.0.1")
     if raw is None:
         return None
-    wrong = next(_wrong_with_url(raw), None)
-    if wrong is not None:
-        node.fault(wrong, scheme=repr(raw.partition("://")[0][:16]), known=", ".join(SCHEMES))
-    return raw if wrong is None else None
-
-
-def _wrong_with_url(raw: str) -> Iterator[str]:
-    scheme, separator, rest = raw.partition("://")
-    if not separator:
-        yield "this is no broker's address, expected one such as mqtt://127.0.0.1 or mqtts://broker.example:8883"
-    elif scheme not in SCHEMES:
-        yield "unknown scheme {scheme}, expected one of {known}"
-    elif "@" in rest:
-        yield "a user or password does not belong in the address, expected username and password_file beside it"
-    else:
-        yield from _wrong_with_host(raw)
-
-
-def _wrong_with_host(raw: str) -> Iterator[str]:
     try:
-        parts = urlsplit(raw)
-        port = parts.port
-    except ValueError:
-        yield "host or port is wrong, expected an address such as mqtts://broker.example:8883"
-        return
-    if not _is_host(parts):
-        yield "the host is missing or wrong, expected an address such as mqtt://127.0.0.1"
-    if port == 0 or parts.netloc.endswith(":"):
-        yield "the port is wrong, expected 1 to 65535"
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        yield "nothing may follow host and port here, expected an address such as mqtt://127.0.0.1"
-
-
-def _is_host(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if ":" not in host:
-        return _HOST.fullmatch(host) is not None
-    try:
-        return ip_address(host).version == 6
-    except ValueError:
-        return False
-
-
-def is_local(url: str) -> bool:
-    """Tell whether a broker's URL stays on this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        parse_url(raw)
+    except AddressError as error:
+        node.fault(error.english, **error.values)
+        return None
+    return raw

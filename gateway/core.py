@@ -11,26 +11,39 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from drivers.sighting import Sighting
 from gateway.alerts import Alert, OpenAlerts
 from gateway.announcer import Announcer
 from gateway.config import Config
-from gateway.crowd import Count, Crowd
+from gateway.contract.inbound import ClaimAction
+from gateway.contract.words import CredentialKind
+from gateway.crowd.count import Count
+from gateway.crowd.crowd import Crowd
+from gateway.crowd.evidence import Measure
 from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.follow import Follow, restored
 from gateway.heard import Heard
-from gateway.history import KEPT_S, History
+from gateway.history import Histories, Past
 from gateway.identifiers import Identifiers
 from gateway.identity.member import Member, MemberError
 from gateway.identity.recognition import Register
+from gateway.identity.suspicion import Elsewhere, Suspicion
 from gateway.presence.visits import Change, Presence, Visit, VisitSnapshot
+from gateway.staff import StaffDevices
 from rules.caps import Ledger
 from rules.engine import Engine
-from rules.situation import AlertAction, Decision, MemberView, Situation, StoreView, TriggerKind, VisitView, ZoneView
-
-ClaimAction = Literal["claim", "serious", "release", "busy", "not_now"]
+from rules.situation import (
+    AlertAction,
+    Decision,
+    MemberView,
+    Situation,
+    StoreView,
+    TriggerKind,
+    VisitView,
+    ZoneView,
+)
 
 LEDGER_KEPT_S = 8 * 86400.0
 ALIVE_EVERY_S = 60.0
@@ -62,37 +75,45 @@ class Core:
         self._presence = Presence(config.zones, config.leave_after_s)
         self._announcer = Announcer(ids, config.store.timezone)
         self._alerts = OpenAlerts()
+        self._staff = StaffDevices(config.staff.groups)
+        self._is_told_of_devices = False  # a replay of captures never is
         self._ledger = Ledger()
         self._zones = {zone.id: ZoneView(zone.id, zone.kind, zone.name or zone.id) for zone in config.zones}
         self._zone_names = {zone.id: zone.name for zone in self._zones.values()}
         self._follows: dict[str, Follow] = {}
-        self._histories: dict[str, History] = {}
+        self._histories = Histories(config.zones, config.privacy)
         self._references = frozenset(r.reference.identity for r in config.receivers if r.reference)
+        self._levelled = {hear.receiver for zone in config.zones for hear in zone.hear if hear.at_least is not None}
         self._namespace = config.namespace
         self._others = 0  # frames
         self._facts: dict[str, Any] = {}
         self.now = -math.inf
+        self.clock_synchronised: bool | None = None  # not told yet, or not to be told
         self.causes: Counter[str] = Counter()  # what became of all that led to no visit
         self.last_heard: dict[str, Heard] = {}  # by member, until `forget_heard`
 
     @property
     def deadline(self) -> float:
         """When something happens by itself: the core wants `advance` to exactly then."""
-        return min(self._presence.deadline, self._alerts.deadline, self._crowd.deadline)
+        return min(self._presence.deadline, self._alerts.deadline, self._crowd.deadline, self._register.deadline)
 
     def hear(self, sightings: Iterable[Sighting]) -> Outcome:
         """Take frames in the order in which they were heard; a late one counts, but never turns time back."""
         out = Outcome()
-        recognise, presence, crowd, alerts = self._register.recognise, self._presence, self._crowd, self._alerts
+        register, presence, crowd, alerts = self._register, self._presence, self._crowd, self._alerts
+        recognise, news, resolves = register.recognise, register.news, register.resolves
         for sighting in sightings:
             t = sighting.t
             if t > self.now:
-                if t >= presence.deadline or t >= crowd.deadline or t >= alerts.deadline or self.now == -math.inf:
+                due = t >= presence.deadline or t >= crowd.deadline or t >= alerts.deadline
+                if due or (resolves and t >= register.deadline) or self.now == -math.inf:
                     self._settle(t, out)
                 self.now = t
             heard = recognise(sighting)
+            if news:
+                self._take_news(out)
             if heard is None:
-                self._pass_by(sighting)
+                self._pass_by(sighting, out)
             else:
                 self._follow(heard, out)
         return out
@@ -120,9 +141,51 @@ class Core:
             self.causes["fact beyond the most that are kept"] += 1
         return out
 
+    def clock(self, t: float, *, synchronised: bool | None) -> Outcome:
+        """Take whether somebody keeps the clock right, which trust in ids that change with time hangs on."""
+        out = self.advance(t)
+        self.clock_synchronised = synchronised
+        self._register.clock(t, is_wrong=synchronised is False)
+        self._take_news(out)
+        return out
+
+    def elsewhere(self, t: float, member_id: str, seen: Elsewhere) -> Outcome:
+        """Take that a member's credential was heard at another shop of the chain."""
+        out = self.advance(t)
+        self._register.elsewhere(member_id, seen)
+        return out
+
+    def prepare(self, t: float, most: int) -> bool:
+        """Compute about `most` of the ids that will be asked for at `t` or soon after; tell whether that was not all.
+
+        It decides nothing: what was not prepared is computed when a frame asks for it, which takes its time.
+        """
+        return self._register.prepare(t, most)
+
+    def set_clock(self, t: float, by_s: float) -> Outcome:
+        """Take that the clock was set by so much at `t`: what is open lasts as long as it did, and is dated anew."""
+        out = self.finish(t)
+        self._redate(by_s, out)
+        self.now = t + by_s
+        out.merge(self.alive(self.now))
+        return out
+
+    def _redate(self, by_s: float, out: Outcome) -> None:
+        self._presence.redate(by_s)
+        self._register.redate(by_s)
+        self._crowd.redate(by_s)
+        for alert in self._alerts.redate(by_s):
+            out.put(_alert_row(alert))
+        for member_id, follow in self._follows.items():
+            follow.redate(by_s)
+            self._keep(member_id, follow, out)
+
     def claim(self, t: float, group: str, device: str, alert_id: str, action: ClaimAction = "claim") -> Outcome:
         """Take what a device says of an alert; what comes second, late or from elsewhere changes nothing."""
         out = self.advance(t)
+        if not self._staff.belongs(device, group):
+            self.causes["claim from outside the group"] += 1
+            return out
         serious = action == "serious"
         match action:
             case "claim" | "serious":
@@ -134,14 +197,56 @@ class Core:
         if alert is None:
             self.causes[f"{action} refused"] += 1
             return out
-        out.put(_alert_row(alert))
-        life_s = max(alert.expires - t, 1.0)
         if action == "release":
-            self._announcer.raise_again(out, alert, t, life_s)
+            for raised_in in alert.groups:
+                self._announcer.raise_again(out, alert, raised_in, t)
+                self._await_ears(alert, raised_in, t)
         else:
-            data = {"device": device, "serious": serious}
-            self._announcer.alert_over(out, alert, "claimed", t, data, life_s)
+            self._announcer.claimed(out, alert, t, device, serious=serious)
+        out.put(_alert_row(alert))
         return out
+
+    def hear_app(self, t: float, heard: float, receiver: str, member_id: str, rssi: int | None) -> Outcome:
+        """Take that a member's own app heard the beacon of a receiver at the time `heard`: the back end vouches."""
+        out = self.advance(t)
+        if self._may_follow(member_id, heard):
+            level = rssi if receiver in self._levelled else None
+            trust = self._register.vouched(member_id, heard, receiver)
+            self._take_news(out)
+            self._follow(Heard(heard, member_id, receiver, "ble", level, trust, "app"), out)
+        else:
+            self.causes["app heard, without consent or paused"] += 1
+        return out
+
+    def roll_call(self, t: float) -> Outcome:
+        """Begin to be told of staff devices: from now on one of which nothing is told is away."""
+        out = self.advance(t)
+        self._is_told_of_devices = True
+        for alert, group in self._alerts.places():
+            self._alerts.see_to(alert, group, t)
+        return out
+
+    def device(self, t: float, device: str, *, online: bool) -> Outcome:
+        """Take whether a staff device is online; what its group missed is raised once more for it."""
+        out = self.advance(t)
+        for group in self._staff.take(device, online=online):
+            if online:
+                for alert in self._alerts.reach(group):
+                    self._announcer.raise_again(out, alert, group, t)
+                    out.put(_alert_row(alert))
+            else:
+                for alert, raised_in in self._alerts.places():
+                    if raised_in == group:
+                        self._await_ears(alert, group, t)
+                        out.put(_alert_row(alert))
+        return out
+
+    def buzz(self, t: float, group: str) -> tuple[Outcome, Alert]:
+        """Raise an alert about nobody in a group, to try its devices; return it too."""
+        out = self.advance(t)
+        alert = self._announcer.test_alert(out, group, t)
+        self._follow_alert(alert, t, out)
+        return out, alert
 
     def put_members(self, t: float, members: Sequence[Member]) -> tuple[Outcome, list[tuple[Member, MemberError]]]:
         """Enrol or change members; what is no longer consented to ends at once. Return also who was left out, and why.
@@ -156,6 +261,8 @@ class Core:
                 self._forget(t, member.id, out)
             elif (known := before[member.id]) and not set(known.credentials) <= set(member.credentials):
                 self._presence.distrust(member.id)
+            self._begin_route(t, member, before[member.id], out)
+        self._take_news(out)
         self._settle(t, out)
         return out, left_out
 
@@ -163,50 +270,84 @@ class Core:
         """Forget a member, at once and wholly."""
         self._register.remove(member_id)
         out = Outcome()
+        self._take_news(out)
         self._forget(t, member_id, out)
         self._settle(t, out)
-        self._histories.pop(member_id, None)
+        self._histories.forget(member_id)
         self._ledger.forget(member_id)
         return out
+
+    def withdraw_member(self, t: float, member: Member) -> Outcome:
+        """Forget all but the record of a member who does not agree to be recognised any more."""
+        out = self.remove_member(t, member.id)
+        out.merge(self.put_members(t, [member])[0])
+        return out
+
+    def members(self) -> list[Member]:
+        return list(self._register)
+
+    def idle_members(self, t: float, members: Iterable[Member]) -> tuple[Outcome, list[str]]:
+        """Return those of `members` who have not come for longer than members are kept; nobody who is here."""
+        out = self.advance(t)
+        idle, rows = self._histories.idle(members, t)
+        for row in rows:
+            out.put(row)
+        return out, [member_id for member_id in idle if member_id not in self._presence.visits]
 
     def restore(self, rows: Iterable[StateRow], now: float) -> Outcome:
         """Go on from durable state after a restart: alerts keep their deadlines, visits go on.
 
         A visit whose member may not be followed any more is dropped; one that the gateway was away from for longer
-        than the leave time ended while it was away.
+        than the leave time is closed. Where the clock is behind what was kept, all of that is dated back.
         """
         out = Outcome()
-        open_visits: list[tuple[Follow, VisitSnapshot]] = []
-        alive = -math.inf
+        rows = list(rows)
         for row in rows:
-            match row.kind:
-                case "sequence":
-                    self._announcer.sequences[row.key] = int(row.value)
-                case "history":
-                    self._histories[row.key] = History.from_json(row.value)
-                case "ledger":
-                    self._ledger.load(row.key, row.value)
-                case "alert":
-                    self._alerts.open(Alert(**row.value))
-                case "alive":
-                    alive = float(row.value)
-                case "visit" if self._may_follow(row.key, now):
-                    open_visits.append(restored(row.value))
-                case "visit":
-                    out.put(StateRow("visit", row.key, None, row.key))
-        for follow, snapshot in open_visits:
-            self._follows[snapshot.member] = follow
-            if now - max(alive, snapshot.last_heard) > self._config.leave_after_s + ALIVE_EVERY_S:
-                self._end_while_away(snapshot, now, out)
-            else:
-                self._presence.restore([snapshot], now)
-                self._expect(follow, self._presence.visits[snapshot.member], same_kind=False)
-                follow.dwells = [dwell for dwell in follow.dwells if dwell.at > snapshot.last_heard]
+            self._load(row)
+        for member_id in self._histories:
+            if (member := self._register.get(member_id)) and "zones" not in member.purposes():
+                self._forget_stops(member_id, out)
+        alive = next((float(row.value) for row in rows if row.kind == "alive"), -math.inf)
+        visits = [row for row in rows if row.kind == "visit"]
+        followed = [restored(row.value) for row in visits if self._may_follow(row.key, now)]
+        for row in visits:
+            if not self._may_follow(row.key, now):
+                out.put(StateRow("visit", row.key, None, row.key))
+        then = max([now, alive, *(snapshot.last_heard for _, snapshot in followed)])
+        for follow, snapshot in followed:
+            self._go_on(follow, snapshot, alive, then, out)
+        if then > now:
+            self._redate(now - then, out)
         return out
 
-    def _end_while_away(self, snapshot: VisitSnapshot, now: float, out: Outcome) -> None:
-        visit = snapshot.visit()
-        change = Change("ended", visit, visit.last_heard, now, visit.zone, visit.kind, visit.confidence, reason="left")
+    def _load(self, row: StateRow) -> None:
+        """Take back a row of durable state that says something by itself."""
+        match row.kind:
+            case "sequence":
+                self._announcer.sequences[row.key] = int(row.value)
+            case "history" | "seen":
+                self._histories.load(row)
+            case "ledger":
+                self._ledger.load(row.key, row.value)
+            case "alert":
+                self._alerts.open(Alert(**row.value))
+            case "changing" | "demoted":
+                self._register.load(row)
+
+    def _go_on(self, follow: Follow, snapshot: VisitSnapshot, alive: float, now: float, out: Outcome) -> None:
+        """Go on with a visit, or close it where the gateway, last `alive`, was away for longer than the leave time."""
+        self._follows[snapshot.member] = follow
+        here = max(alive - self._config.leave_after_s, snapshot.last_heard)  # at least until then
+        if now - max(alive, here) > self._config.leave_after_s + ALIVE_EVERY_S:
+            self._close(snapshot.visit(), here, now, out)
+            return
+        self._presence.restore([snapshot], now)
+        self._expect(follow, self._presence.visits[snapshot.member], same_kind=False)
+        follow.dwells = [dwell for dwell in follow.dwells if dwell.at > snapshot.last_heard]
+
+    def _close(self, visit: Visit, at: float, now: float, out: Outcome) -> None:
+        """End a visit of which nobody saw the end."""
+        change = Change("ended", visit, at, now, visit.zone, visit.kind, visit.confidence, reason="closed")
         self._changed(change, out)
 
     def alive(self, t: float) -> Outcome:
@@ -219,6 +360,10 @@ class Core:
     def member(self, member_id: str) -> Member | None:
         return self._register.get(member_id)
 
+    def owner(self, kind: CredentialKind, identity: bytes) -> Member | None:
+        """Return the member who carries a credential."""
+        return self._register.owner(kind, identity)
+
     def is_enrolled(self, sighting: Sighting) -> bool:
         """Tell whether a frame carries some member's credential."""
         return self._register.is_enrolled(sighting)
@@ -228,6 +373,10 @@ class Core:
         """The open visits by member."""
         return self._presence.visits
 
+    def devices_online(self, group: str) -> list[str]:
+        """Return the staff devices of a group that are online."""
+        return self._staff.online_in(group)
+
     def check_member(self, member: Member) -> None:
         """Raise MemberError where a member could not be put."""
         self._register.check(member)
@@ -236,6 +385,8 @@ class Core:
         """Return what became of all that led to no visit, by cause."""
         silent = self._register.silent
         told = {"enrolled, without consent or paused": silent} if silent else {}
+        if untried := self._register.untried:
+            told["private addresses beyond the most that are tried"] = untried
         return {"frames of others": self._others, **told, **self.causes, **self._crowd.counters}
 
     def forget_heard(self) -> None:
@@ -255,29 +406,80 @@ class Core:
             if self._alerts.deadline <= due:
                 for alert in self._alerts.take_due(due):
                     self._expire(alert, due, out)
+                for alert, group in self._alerts.take_missed(due):
+                    self._see_to(alert, group, due, out)
             if self._crowd.deadline <= due:
                 self._count_crowd(self._crowd.advance(due), out)
+            if self._register.deadline <= due:
+                self._register.advance(due)
         self.now = max(self.now, t)
+
+    # alerts
+
+    def _follow_alert(self, alert: Alert, t: float, out: Outcome) -> None:
+        self._alerts.open(alert)
+        self._await_ears(alert, alert.group, t)
+        out.put(_alert_row(alert))
+
+    def _await_ears(self, alert: Alert, group: str, t: float) -> None:
+        """Wait for somebody of a group to be there, where nobody is."""
+        if self._is_told_of_devices and not self._staff.online_in(group):
+            self._alerts.miss(alert, group, t)
+
+    def _see_to(self, alert: Alert, group: str, t: float, out: Outcome) -> None:
+        """Tell that nobody of a group can hear an alert, where that is still so, and alert the group after it."""
+        if group in alert.unheard or self._staff.online_in(group):
+            return
+        alert.unheard.append(group)
+        if group not in alert.missed:
+            alert.missed.append(group)
+        after = self._staff.next_group(group)
+        if after in alert.groups:
+            after = None
+        self._announcer.unheard(out, alert, group, t, after)
+        if after:
+            alert.groups.append(after)
+            self._announcer.raise_again(out, alert, after, t)
+            self._await_ears(alert, after, t)
+        out.put(_alert_row(alert))
 
     def _expire(self, alert: Alert, t: float, out: Outcome) -> None:
         out.put(StateRow("alert", alert.id, None, alert.member))
         if alert.claimed_by is None:
-            self._announcer.alert_over(out, alert, "expired", t, {"reason": "unclaimed"}, 60.0)
+            self._announcer.expired(out, alert, t)
 
     # everybody else
 
-    def _pass_by(self, sighting: Sighting) -> None:
+    def _pass_by(self, sighting: Sighting, out: Outcome) -> None:
         if sighting.identity in self._references:
             return
         self._others += 1
         if self._namespace and sighting.identity.startswith(self._namespace):
             self.causes["frames of our namespace that nobody may be known by"] += 1
+            self._register.guess(sighting)
+            self._take_news(out)
         self._crowd.hear(sighting)
+
+    # what is suspected
+
+    def _take_news(self, out: Outcome) -> None:
+        """Tell what is suspected, keep what must be kept, and take back trust that a suspected credential gave."""
+        news = self._register.news
+        for item in news:
+            if isinstance(item, Suspicion):
+                self._announcer.security(out, item)
+                if item.what == "clone" and item.member:
+                    self._presence.distrust(item.member)
+            else:
+                out.put(item)
+        news.clear()
 
     # members
 
     def _follow(self, heard: Heard, out: Outcome) -> None:
         self.last_heard[heard.member] = heard
+        if heard.t < self.now:  # nothing is decided at a time that was
+            self._presence.advance(self.now)
         for change in self._presence.hear(heard):
             self._changed(change, out)
         follow = self._follows.get(heard.member)
@@ -306,7 +508,7 @@ class Core:
         self._expect(follow, change.visit, same_kind=same_kind)
         for trigger in triggers:
             self._decide(trigger, change, member, follow, out)
-        out.put(StateRow("visit", member.id, follow.kept(change.visit, zones=zones), member.id))
+        self._keep(member.id, follow, out)
 
     def _ended(self, change: Change, member: Member, out: Outcome, *, zones: bool) -> None:
         follow = self._follows.pop(member.id, None)
@@ -314,11 +516,11 @@ class Core:
             return
         self._announcer.visit(out, change, follow, zones=zones)
         self._decide("left", change, member, follow, out)
-        history = self._histories.setdefault(member.id, History())
-        kept_s = min(KEPT_S, self._config.privacy.visits_s)
-        history.add(follow.since, change.decided, passed=not follow.arrived, kept_s=kept_s)
         out.put(StateRow("visit", member.id, None, member.id))
-        out.put(StateRow("history", member.id, history.as_json(), member.id, change.decided + kept_s))
+        stops = tuple(change.visit.route) if zones else ()
+        past = Past(follow.alias, follow.since, change.at, not follow.arrived, stops)
+        for row in self._histories.add(member.id, past):
+            out.put(row)
 
     def _expect(self, follow: Follow, visit: Visit, *, same_kind: bool) -> None:
         zone = self._zones.get(visit.zone or "")
@@ -357,8 +559,7 @@ class Core:
         event, subject = None, None
         if isinstance(decision.action, AlertAction):
             alert, event = self._announcer.alert(out, situation, decision, decision.action)
-            self._alerts.open(alert)
-            out.put(_alert_row(alert))
+            self._follow_alert(alert, situation.decided, out)
             subject = alert.id
         elif decision.action is not None:
             event = self._announcer.offer(out, situation, decision, decision.action)
@@ -420,7 +621,6 @@ class Core:
         return zone if zone and (zone.kind == "door" or "zones" in member.purposes()) else None
 
     def _view(self, member: Member, now: float) -> MemberView:
-        history = self._histories.get(member.id)
         return MemberView(
             id=member.id,
             purposes=member.purposes(),
@@ -432,8 +632,30 @@ class Core:
             allow=member.allow,
             only=member.only,
             test=member.test,
-            **(history.counts(now) if history else {}),
+            **self._histories.told(member.id, now, zones="zones" in member.purposes()),
         )
+
+    def _begin_route(self, t: float, member: Member, before: Member | None, out: Outcome) -> None:
+        """Begin the route of an open visit anew where consent to zones came or went; forget all where it is not."""
+        zones = "zones" in member.purposes()
+        visit = self._presence.visits.get(member.id)
+        if visit and zones != (before is not None and "zones" in before.purposes()):
+            visit.route[:] = [(visit.zone, t)]
+        if not zones:
+            self._forget_stops(member.id, out)
+
+    def _forget_stops(self, member_id: str, out: Outcome) -> None:
+        for row in self._histories.forget_stops(member_id):
+            out.put(row)
+        if follow := self._follows.get(member_id):
+            self._keep(member_id, follow, out)
+
+    def _keep(self, member_id: str, follow: Follow, out: Outcome) -> None:
+        """Keep an open visit as it is now, and where the member was only with consent to zones."""
+        member, visit = self._register.get(member_id), self._presence.visits.get(member_id)
+        if member and visit:
+            kept = follow.kept(visit, zones="zones" in member.purposes())
+            out.put(StateRow("visit", member_id, kept, member_id))
 
     # leaving for good
 
@@ -450,7 +672,11 @@ class Core:
         for alert in self._alerts.withdraw(member_id):
             out.put(StateRow("alert", alert.id, None, member_id))
             nobody = replace(alert, member=None)
-            self._announcer.alert_over(out, nobody, "cleared", t, {"reason": "withdrawn"}, max(alert.expires - t, 1.0))
+            self._announcer.cleared(out, nobody, t, "withdrawn")
+
+    def crowd_measures(self) -> list[Measure]:
+        """Return what was heard of others in the latest whole quarter hours, for whoever counted them by hand."""
+        return list(self._crowd.measures)
 
     def _count_crowd(self, counts: Iterable[Count], out: Outcome) -> None:
         for count in counts:

@@ -4,53 +4,74 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
+import math
 import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivers.driver import Driver, RadioState, Recoverable
 from drivers.sighting import Sighting
 from gateway import clock
 from gateway.assembly import make_core
+from gateway.audit.papers import drift
+from gateway.calibrate.tags import Tags
 from gateway.commands import Desk
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.config import Config
 from gateway.configfile import ConfigError, load_config_and_rules
+from gateway.contract.commands import LONGEST_ENROLMENT_S
+from gateway.contract.reading import RefusedError
 from gateway.control import ControlServer, Send
-from gateway.enrolment import Enrolment
+from gateway.enrolments import Enrolments
 from gateway.events import Outcome, rfc3339
 from gateway.health import Health
+from gateway.homeassistant import HomeAssistant, filters
 from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
+from gateway.inforce import read_rule_files
 from gateway.lines import complain, refuse
-from gateway.lookout import Lookout
+from gateway.lookout import CRASHED, Lookout
 from gateway.membership import Membership
 from gateway.memory import forbid_dumps, lock_memory
 from gateway.mqtt.commands import Commands
-from gateway.mqtt.connection import Connection, LinkState, Outgoing, Settings, parse_url
+from gateway.mqtt.connection import Connection, LinkState
+from gateway.mqtt.outgoing import Outgoing, PublishError
 from gateway.mqtt.publisher import Publisher
+from gateway.mqtt.settings import make_settings
 from gateway.mqtt.topics import Arrival, Claim, Command, DeviceStatus, Fact, FactRemoved, Refused, Topics
+from gateway.mqtt.trouble import TroubleError
 from gateway.notify import Notifier
 from gateway.radios import make_driver
-from gateway.store.database import StoreError
+from gateway.store.database import Reason, StoreError
 from gateway.store.store import Store
+from gateway.trust import beyond_reach, kinds_carried, kinds_heard
 from gateway.watchers import Watchers
 from rules.model import Alert, Rule
+
+if TYPE_CHECKING:
+    from gateway.guest.network import GuestNetwork
 
 log = logging.getLogger("hushbell")
 
 MOMENT_S = 1.0
 MEMBERS_POLL_S = 0.5
 HEALTH_S = 60.0
+MOST_REASONS = 100  # that refused messages are counted by: some name a field that the sender made up
 HOUSEKEEPING_S = 600.0
+MEMBERS_AT_ONCE = 500
+IDS_AT_ONCE = 100
+PREPARING_S = 0.002
+IDLE_S = 86400.0  # how often members are looked for who do not come any more
 STOPPING_S = 5.0
-CLOCK_BACK_S = 10.0  # a clock set back by more leaves the core waiting for a time that was
+CLOCK_STEP_S = 0.5  # a clock that is off by less is left as it is
 DRIVER_PAUSE_S = 5.0
 
 
@@ -65,7 +86,7 @@ def run(config_path: Path) -> int:
         asyncio.run(_run(config, rules))
     except ConfigError as error:
         refuse(str(error))
-    except StoreError as error:
+    except (StoreError, TroubleError) as error:
         complain(str(error))
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}")
@@ -75,28 +96,21 @@ def run(config_path: Path) -> int:
 
 
 async def _run(config: Config, rules: list[Rule]) -> None:
-    store = await Store.open(config.gateway.state)
-    try:
-        while await Daemon(config, rules, store, await store.begin_run()).run():
-            pass
-    finally:
-        await store.close()
+    anew = True
+    while anew:
+        store = await Store.open(config.gateway.state)
+        try:
+            anew = await Daemon(config, rules, store, await store.begin_run()).run()
+        finally:
+            await store.close()
 
 
-def _settings(config: Config, topics: Topics) -> Settings:
-    will = Outgoing(topics.status, b'{"state": "offline"}', retain=True)
-    return Settings(
-        parse_url(config.mqtt.url),
-        topics.client_id,
-        will,
-        topics.subscriptions,
-        config.mqtt.username,
-        _password(config.mqtt.password_file),
-        config.mqtt.ca_file,
-    )
+def _tell_mended(set_aside: Path, restored: int | None) -> str:
+    members = "there is no copy of the members" if restored is None else f"{restored} members are restored"
+    return f"the database was damaged and is set aside as {set_aside.name}; a new one is begun, {members}"
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Say where an error came from, and nothing of what it says."""
     trace = error.__traceback__
     while trace and trace.tb_next:
@@ -105,12 +119,10 @@ def _place(error: Exception) -> str:
     return f"{where} ({type(error).__name__})"
 
 
-def _password(file: Path | None) -> str | None:
-    """Read the broker's password, from systemd's credentials where they hold a file of that name."""
-    if file is None:
-        return None
-    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / file.name
-    return (credentials if credentials.is_file() else file).read_text(encoding="utf-8").rstrip("\n")
+def _note_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error that nobody waited for, such as a library's where D-Bus ends; its text could quote an address."""
+    error = context.get("exception")
+    log.error("nobody waited for an error at %s", _place(error) if error else context["message"])
 
 
 class Daemon:
@@ -118,6 +130,7 @@ class Daemon:
 
     def __init__(self, config: Config, rules: list[Rule], store: Store, run: int) -> None:
         self._config = config
+        self._rules = rules
         self._store = store
         self._topics = Topics(config.store.id, config.gateway.id)
         self._notifier = Notifier(os.environ)
@@ -126,29 +139,51 @@ class Daemon:
         self._conductor = Conductor(self._core, clock.wall, self._take)
         self._committer = Committer(store.commit, self._disk_refused, StoreError)
         alerted = {rule.action.group for rule in rules if isinstance(rule.action, Alert)}
-        self._health = Health(config, alerted, clock.wall())
+        self._health = Health(config, alerted, self._core.devices_online, wall=clock.wall(), steady=clock.monotonic())
         actions = {rule.name: "alert" if isinstance(rule.action, Alert) else "offer" for rule in rules}
         self._watchers = Watchers(self._core, actions)
-        self._enrolments: list[Enrolment] = []
+        references = frozenset(receiver.reference.identity for receiver in config.receivers if receiver.reference)
+        self._enrolments = Enrolments(self._core.is_enrolled, references)
+        self._tags = Tags(references)
+        self._trials: dict[str, Callable[[str], None]] = {}  # by test alert, what takes who answers
         self._drivers = [make_driver(receiver, clock.wall, config.leave_after_s) for receiver in config.receivers]
         self._lookouts = [self._look_out(driver) for driver in self._drivers]
-        self._connection = Connection(_settings(config, self._topics), self._arrived, self._link_changed)
+        will = Outgoing(self._topics.status, b'{"state": "offline"}', retain=True)
+        subscriptions = (*self._topics.subscriptions, *filters(config))
+        settings = make_settings(config.mqtt, self._topics.client_id, will, subscriptions)
+        self._connection = Connection(settings, self._arrived, self._link_changed, settled=self._committer.settled)
+        self._home_assistant = HomeAssistant(config, self._topics, self._connection.keep)
         self._publisher = Publisher(store, self._connection, self._topics, config.store.timezone, clock.wall)
         self._membership = Membership(store, self._conductor, self._committer, config.gateway.id, clock.wall)
-        desk = Desk(store, self._core, self._membership, self._health, clock.wall)
+        self._guest = self._open_guest_network()
+        rule_files = read_rule_files(config.rule_files, rules)
+        desk = Desk(
+            config,
+            rule_files,
+            store,
+            self._conductor,
+            self._membership,
+            self._health,
+            self._enrolments,
+            clock.wall,
+        )
         self._commands = Commands(self._topics, self._connection.send, clock.monotonic)
-        for name, handler in desk.handlers().items():
-            self._commands.register(name, handler)
+        desk.register(self._commands)
         self._stop = asyncio.Event()
         self._anew = False
         self._status = ""
+        self._outdated: list[str] = []
         self._refused: Counter[str] = Counter()
 
     async def run(self) -> bool:
         """Work until told to stop, then end in order: radios, disk, broker; return whether to begin anew."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_note_stray)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._stop.set)
         await self._begin()
+        gc.collect()
+        gc.freeze()  # members and rules last as long as we do: looking at all of them again would hold up an alert
         async with asyncio.TaskGroup() as tasks:
             radios = [
                 tasks.create_task(self._hear(driver, lookout), name=f"radio {driver.receiver}")
@@ -162,7 +197,9 @@ class Daemon:
                     ("control", ControlServer(self._config.gateway.state, self._talk).run()),
                     ("members", self._follow_members()),
                     ("moments", self._moments()),
+                    ("preparing", self._keep_prepared()),
                     ("housekeeping", self._keep_house()),
+                    *([("guest network", self._guest.run())] if self._guest else []),
                 )
             ]
             link = tasks.create_task(self._connection.run(), name="connection")
@@ -179,14 +216,33 @@ class Daemon:
                 task.cancel()
         self._conductor.close()
         self._notifier.close()
+        gc.unfreeze()
         return self._anew
+
+    def _open_guest_network(self) -> GuestNetwork | None:
+        if self._config.guest is None:
+            return None
+        from gateway.guest.network import GuestNetwork
+
+        network = GuestNetwork(
+            self._config, self._config.guest, self._drivers, self._core, self._membership, self._store.gateway_key
+        )
+        self._membership.tell(network.changed)
+        return network
 
     async def _begin(self) -> None:
         if self._store.set_aside:
-            log.error("the database was damaged and is set aside as %s; a new one is begun", self._store.set_aside)
+            remark = _tell_mended(self._store.set_aside, self._store.restored)
+            log.error("%s", remark)
+            self._health.remember(remark)
         await self._membership.follow()
         self._conductor.settle(self._core.restore(await self._store.state(), clock.wall()))
-        self._conductor.settle(self._core.advance(clock.wall()))
+        await self._prepare()
+        self._tell_clock()
+        kinds = kinds_heard(self._config) & kinds_carried(self._core.members())
+        for rule, needed in beyond_reach(self._config, self._rules, kinds) if kinds else ():
+            log.warning("rule %s needs a credential that is %s, and no member carries one", rule.name, needed.word)
+        self._home_assistant.announce()
 
     async def _end(self, radios: list[asyncio.Task[None]]) -> None:
         for radio in radios:
@@ -215,6 +271,7 @@ class Daemon:
                 await driver.run(deliver, report)
                 return
             except Exception as error:  # its text could quote an address
+                driver.counters[CRASHED] += 1
                 log.error("the driver of receiver %s failed at %s", driver.receiver, _place(error))
                 report(RadioState.FAILED, f"the driver failed ({type(error).__name__})")
             await asyncio.sleep(DRIVER_PAUSE_S)
@@ -237,17 +294,15 @@ class Daemon:
         for driver, lookout in zip(self._drivers, self._lookouts, strict=True):
             rung = lookout.moment(now, is_open=is_open)
             self._tell(driver.receiver, lookout)
+            if self._health.drift(driver.receiver, lookout.drift):
+                log.warning("receiver %s: %s", driver.receiver, lookout.drift or "the reference beacon is as it was")
             if rung and isinstance(driver, Recoverable):
                 log.warning("receiver %s: trying %s", driver.receiver, rung)
                 driver.recover(rung)
 
     def _deliver(self, sightings: list[Sighting]) -> None:
-        for enrolment in self._enrolments:
-            for sighting in sightings:
-                if self._core.is_enrolled(sighting):
-                    enrolment.hear_member(sighting)
-                else:
-                    enrolment.hear(sighting)
+        self._enrolments.hear(sightings)
+        self._tags.hear(sightings)
         self._conductor.hear(sightings)
 
     # what was decided
@@ -255,8 +310,11 @@ class Daemon:
     def _take(self, outcome: Outcome) -> None:
         self._watchers.outcome(outcome)
         self._committer.push(outcome)
+        self._home_assistant.take(outcome)
 
-    def _disk_refused(self, reason: str) -> None:
+    def _disk_refused(self, error: Exception | None) -> None:
+        reason = str(error or "")
+        self._mend(error)
         if self._health.disk(reason):
             log.error("the store refuses: %s", reason) if reason else log.info("the store takes again")
             self._publish_status()
@@ -264,11 +322,14 @@ class Daemon:
     # the broker
 
     def _link_changed(self, link: LinkState) -> None:
-        where = "connected to the broker" if link.online else "without the broker"
-        log.info("%s%s", where, f": {link.reason}" if link.reason else "")
+        if link.online:
+            self._conductor.settle(self._core.roll_call(clock.wall()))
+            self._commands.answer_again()
+        log.info("%s", link)
 
     def _publish_status(self) -> None:
-        status = self._health.status(clock.wall())
+        self._health.judge(wall=clock.wall(), steady=clock.monotonic())
+        status = self._health.status()
         text = json.dumps(status, ensure_ascii=False)
         if text != self._status:
             self._status = text
@@ -276,29 +337,26 @@ class Daemon:
             self._notifier.status(", ".join([status["state"], *status["reasons"]]))
 
     def _arrived(self, arrival: Arrival) -> None:
+        if self._home_assistant.clear(arrival):
+            return
         now = clock.wall()
         match self._topics.parse(arrival):
             case Claim(device=device, group=group, alert=alert, action=action):
-                if self._belongs(device, group):
-                    self._conductor.settle(self._core.claim(now, group, device, alert, action))
-                else:
-                    self._refused["claim from outside the group"] += 1
+                if answer := self._trials.get(alert):
+                    answer(device)
+                self._conductor.settle(self._core.claim(now, group, device, alert, action))
             case Fact(name=name, value=value):
                 self._conductor.settle(self._core.fact(now, name, value))
             case FactRemoved(name=name):
                 self._conductor.settle(self._core.fact(now, name, None))
             case DeviceStatus(device=device, online=online):
-                self._health.device(device, online=online)
+                self._conductor.settle(self._core.device(now, device, online=online))
                 self._publish_status()
-            case Command() | Refused(answer_topic=str()) as request:
+            case Command() as request:
                 self._commands.receive(request)
             case Refused(reason=reason):
-                self._refused[reason] += 1
-
-    def _belongs(self, device: str, group_id: str) -> bool:
-        """Tell whether a device may speak for a group: one that names no devices takes any of the shop's."""
-        group = next((group for group in self._config.staff.groups if group.id == group_id), None)
-        return group is not None and (not group.devices or device in group.devices)
+                known = reason in self._refused or len(self._refused) < MOST_REASONS
+                self._refused[reason if known else "other reasons"] += 1
 
     # members
 
@@ -309,6 +367,7 @@ class Daemon:
                 await self._membership.follow()
             except StoreError as error:
                 log.warning("members cannot be read: %s", error)
+                self._mend(error)
 
     # time
 
@@ -318,22 +377,62 @@ class Daemon:
         published = -HEALTH_S
         while True:
             await asyncio.sleep(MOMENT_S)
+            if abs(clock.set_by()) >= CLOCK_STEP_S:
+                await self._prepare()
+            await self._follow_clock()  # first: before this step is over no frame can come between
             now = clock.monotonic()
             self._judge_radios()
             self._publish_status()
-            status = self._health.status(clock.wall())
-            self._watchers.moment(clock.wall(), status, self._core.counts())
+            self._watchers.moment(clock.wall(), self._health.status(), self._core.counts())
+            self._home_assistant.moment()
             if self._notifier.watchdog_s and now - fed >= self._notifier.watchdog_s - MOMENT_S and self._progresses():
                 self._notifier.alive()
                 fed = now
             if now - published >= HEALTH_S:
+                self._tell_clock()
                 self._publish_health()
                 self._committer.push(self._core.alive(clock.wall()))
                 published = now
-            if clock.wall() < self._core.now - CLOCK_BACK_S:
-                log.warning("the clock was set back; beginning anew with the time that it tells now")
-                self._anew = True
-                self._stop.set()
+
+    async def _prepare(self) -> None:
+        """Compute what members will send soon, by the clock as it will be followed, a little at a time."""
+        is_more = True
+        while is_more:
+            is_more = self._core.prepare(clock.wall() + clock.set_by(), IDS_AT_ONCE)
+            await asyncio.sleep(PREPARING_S if is_more else 0)
+
+    async def _keep_prepared(self) -> None:
+        while True:
+            await self._prepare()
+            await asyncio.sleep(MOMENT_S)
+
+    async def _follow_clock(self) -> None:
+        """Where the machine's clock was set, let the core date anew what is open, and the store what waits."""
+        if abs(clock.set_by()) < CLOCK_STEP_S:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOPPING_S):
+                await self._committer.settled()  # the store's then
+        t, by_s = clock.wall(), clock.follow()
+        log.warning("the clock was set by %+.1f s; what is open goes on and is dated anew", by_s)
+        self._conductor.settle(self._core.set_clock(t, by_s))
+        try:
+            await self._store.redate(by_s)
+        except StoreError as error:
+            log.warning("what waits cannot be dated anew on the disk: %s", error)
+            self._mend(error)
+
+    def _tell_clock(self) -> None:
+        self._conductor.settle(self._core.clock(clock.wall(), synchronised=clock.is_synchronised()))
+
+    def _mend(self, error: Exception | None) -> None:
+        """Begin anew where the database is damaged: opening it sets it aside."""
+        if isinstance(error, StoreError) and error.reason is Reason.CORRUPT:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._anew = True
+        self._stop.set()
 
     def _progresses(self) -> bool:
         return not self._committer.is_stuck()
@@ -342,8 +441,8 @@ class Daemon:
         timezone = self._config.store.timezone
         drivers = list(zip(self._drivers, self._lookouts, strict=True))
         body = {
-            "clock": {"at": rfc3339(clock.wall(), timezone)},
-            "receivers": {driver.receiver: {**driver.counters, **lookout.row(timezone)} for driver, lookout in drivers},
+            "clock": {"at": rfc3339(clock.wall(), timezone), "synchronised": self._core.clock_synchronised},
+            "receivers": {driver.receiver: lookout.row(timezone, driver.counters) for driver, lookout in drivers},
             "heard": sum(driver.counters["heard"] for driver in self._drivers),
             "core": self._core.counts(),
             "queue": self._store.queued,
@@ -355,10 +454,35 @@ class Daemon:
         )
 
     async def _keep_house(self) -> None:
+        looked = -math.inf
         while True:
+            self._tell_papers()
             with contextlib.suppress(StoreError):
                 await self._store.prune(clock.wall(), self._config.privacy)
+                if clock.monotonic() - looked >= IDLE_S and self._core.clock_synchronised is not False:
+                    await self._forget_idle()
+                    looked = clock.monotonic()
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    def _tell_papers(self) -> None:
+        """Say which notices and signs that were written do not match the configuration any more."""
+        outdated = drift(self._config)
+        for line in outdated if outdated != self._outdated else ():
+            log.warning("%s", line)
+        self._outdated = outdated
+
+    async def _forget_idle(self) -> None:
+        """Erase the members who have not come for longer than members are kept."""
+        members, forgotten = self._core.members(), 0
+        for start in range(0, len(members), MEMBERS_AT_ONCE):
+            outcome, idle = self._core.idle_members(clock.wall(), members[start : start + MEMBERS_AT_ONCE])
+            self._conductor.settle(outcome)
+            for member_id in idle:
+                await self._membership.remove(member_id)
+            forgotten += len(idle)
+            await asyncio.sleep(0)
+        if forgotten:
+            log.info("%d members did not come any more and are forgotten", forgotten)
 
     # the local door
 
@@ -371,17 +495,47 @@ class Daemon:
                 finally:
                     leave()
             case {"enrol": str(receiver), "seconds": int() | float() as seconds}:
-                send(await self._enrol(receiver, min(float(seconds), 120.0)))
+                send(await self._enrol(receiver, min(float(seconds), LONGEST_ENROLMENT_S)))
+            case {"calibrate": str(receiver), "seconds": int() | float() as seconds}:
+                await self._tags.follow(receiver, min(float(seconds), LONGEST_ENROLMENT_S), send)
+            case {"buzz": str(group)}:
+                await self._buzz(group, send)
+            case {"broker": True}:
+                send(await self._try_broker())
+            case {"crowd": "measures"}:
+                for measure in self._core.crowd_measures():
+                    send(measure._asdict())
+
+    async def _try_broker(self) -> dict[str, Any]:
+        """Say which broker takes us, and whether it takes what we say: nothing, where nothing is, leaves no trace."""
+        link, refusal = self._connection.state, ""
+        try:
+            await self._connection.publish(Outgoing(self._topics.trial, b"", retain=True))
+        except PublishError as error:
+            refusal = error.reason
+        return {"address": str(link.address) if link.online else None, "refusal": refusal, "remark": link.remark}
 
     async def _enrol(self, receiver: str, seconds: float) -> dict[str, Any]:
         """Wait for one card to be held to a receiver."""
-        enrolment = Enrolment(receiver)
-        self._enrolments.append(enrolment)
         try:
-            for _ in range(int(seconds / 0.25)):
-                await asyncio.sleep(0.25)
-                if credential := enrolment.found():
-                    return {"found": credential}
-            return {"failed": enrolment.why_not()}
+            return {"found": await self._enrolments.wait(receiver, seconds)}
+        except RefusedError as error:
+            return {"failed": error.message}
+
+    async def _buzz(self, group: str, send: Send) -> None:
+        """Raise a test alert, and tell which devices answer it until it is over."""
+        if not self._connection.state.online:
+            send({"failed": f"the gateway is without the broker: {self._connection.state.reason}"})
+            return
+        if group not in {known.id for known in self._config.staff.groups}:
+            send({"failed": "the gateway has no such group; it reads its configuration when it starts"})
+            return
+        began = clock.wall()
+        outcome, alert = self._core.buzz(began, group)
+        send({"online": self._core.devices_online(group), "seconds": alert.expires - began})
+        self._trials[alert.id] = lambda device: send({"device": device, "after": clock.wall() - began})
+        try:
+            self._conductor.settle(outcome)
+            await asyncio.sleep(alert.expires - began)
         finally:
-            self._enrolments.remove(enrolment)
+            del self._trials[alert.id]

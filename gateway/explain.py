@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
+
+from gateway.config import Config
 from gateway.configfile import ConfigError, load_config
-from gateway.events import DecisionRow
+from gateway.contract.commands import DecisionTold
+from gateway.events import DecisionRow, rfc3339
 from gateway.lines import complain, refuse, say
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 
 
-async def story(store: Store, subject: str) -> list[dict[str, Any]]:
+async def story(store: Store, subject: str, timezone: ZoneInfo) -> list[DecisionTold]:
     """Return the decisions about an alert, an offer's feedback token or a visit, the oldest first."""
     rows = await store.decisions(visit=subject) if subject.startswith("v-") else await store.decisions(subject=subject)
-    return [_told(row) for row in reversed(rows)]
+    return [_told(row, timezone) for row in reversed(rows)]
 
 
-def _told(row: DecisionRow) -> dict[str, Any]:
-    return {"decided": row.t, "visit": row.visit, "rule": row.rule, "outcome": row.outcome, **row.detail}
+def _told(row: DecisionRow, timezone: ZoneInfo) -> DecisionTold:
+    detail = {**row.detail, "at": rfc3339(row.detail["at"], timezone)}
+    decided = rfc3339(row.t, timezone)
+    told = {"decided": decided, "visit": row.visit, "rule": row.rule, "outcome": row.outcome, **detail}
+    return msgspec.convert(told, DecisionTold)
 
 
 def explain(config_path: Path, subject: str) -> int:
     """Print the story of an id, a JSON object a decision; return the exit status."""
     try:
         config = load_config(config_path)
-        decisions = asyncio.run(_read(config.gateway.state, subject))
+        decisions = asyncio.run(_read(config, subject))
     except ConfigError as error:
         refuse(str(error))
         return 2
@@ -39,15 +45,15 @@ def explain(config_path: Path, subject: str) -> int:
         complain(f"{subject}: no decision about it is kept")
         return 1
     for decision in decisions:
-        say(json.dumps(decision, ensure_ascii=False))
+        say(msgspec.json.encode(decision).decode())
     return 0
 
 
-async def _read(folder: Path, subject: str) -> list[dict[str, Any]]:
-    store = await Store.open_readonly(folder)
+async def _read(config: Config, subject: str) -> list[DecisionTold]:
+    store = await Store.open_readonly(config.gateway.state)
     if store is None:
         return []
     try:
-        return await story(store, subject)
+        return await story(store, subject, config.store.timezone)
     finally:
         await store.close()

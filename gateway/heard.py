@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from drivers.sighting import Radio
+from gateway.contract.words import CredentialKind
 from rules.situation import Trust
 
 
@@ -17,4 +18,4 @@ class Heard(NamedTuple):
     radio: Radio
     rssi: int | None  # dBm, uncalibrated
     trust: Trust
-    credential: str  # its kind
+    credential: CredentialKind

@@ -29,6 +29,10 @@ class Identifiers:
         value = int(t * 1000).to_bytes(6, "big") + bytes([0x70 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F])
         return str(UUID(bytes=value + tail[3:]))
 
+    def credential(self, identity: bytes) -> str:
+        """Return the name of a credential in stored rows: always the same, and no way back to what it is."""
+        return blake2b(identity, key=self._key, digest_size=12, person=b"credential").hexdigest()
+
     def visit(self) -> str:
         return "v-" + self._next()[:6].hex()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
-from drivers.tuner import DWELL_S
+from drivers.channels import DWELL_S
 from gateway.config import DriverName, Hear, Receiver, Scan, Zone, ZoneKind
 from gateway.configvalues import (
     LEVELS,
@@ -35,7 +35,6 @@ DRIVER_KEYS: dict[str, tuple[str, ...]] = {
     "simulator": ("socket", "reference"),
 }
 DRIVER_NEEDS: dict[str, tuple[str, ...]] = {"wifi": ("interface",), "hostapd": ("control",), "simulator": ("socket",)}
-UNDRIVEN = ("app",)
 ALL_DRIVER_KEYS = tuple(dict.fromkeys(key for keys in DRIVER_KEYS.values() for key in keys))
 
 
@@ -89,7 +88,7 @@ class Layout:
         if id_ is None or driver is None:
             return None
         self._drivers[id_] = driver
-        self._warn_of_what_is_to_come(keys, driver)
+        self._warn_of_an_app_without_a_beacon(keys, driver)
         if radio.scan == "passive":
             keys["scan"].fault(
                 "a passive scan is told of changes only: it gives no levels for zones, and nobody can tell whether it "
@@ -101,10 +100,11 @@ class Layout:
         self._warn_of_a_shared_radio(receiver, node)
         return receiver
 
-    def _warn_of_what_is_to_come(self, keys: dict[str, Node], driver: str) -> None:
-        if driver in UNDRIVEN:
+    def _warn_of_an_app_without_a_beacon(self, keys: dict[str, Node], driver: str) -> None:
+        if driver == "app" and "reference" not in keys:
             keys["driver"].fault(
-                "this version cannot hear {driver}, the receiver will be shown as failed", warning=True, driver=driver
+                "without a reference, which is the beacon that members' apps hear, nothing can be heard here",
+                warning=True,
             )
 
     def _warn_of_an_idle_dwell(self, keys: dict[str, Node], channels: tuple[int, ...]) -> None:

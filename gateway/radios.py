@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -9,16 +10,16 @@ from drivers.driver import Clock, Deliver, Driver, RadioState, Report
 from gateway.config import Receiver
 
 
-class NoDriver:
-    """Stands in for a radio that this version cannot drive, and says so on the status."""
+class AppDriver:
+    """Stands for the members' apps, which hear the shop's beacon: the back end tells of it by `commands/heard`."""
 
-    def __init__(self, receiver: str, name: str) -> None:
+    def __init__(self, receiver: str) -> None:
         self.receiver = receiver
         self.counters: Counter[str] = Counter()
-        self._name = name
 
     async def run(self, deliver: Deliver, report: Report) -> None:
-        report(RadioState.FAILED, f"this version has no driver for {self._name}")
+        report(RadioState.HEARING, "")
+        await asyncio.Event().wait()
 
 
 def make_driver(receiver: Receiver, clock: Clock, leave_after_s: float) -> Driver:
@@ -42,5 +43,5 @@ def make_driver(receiver: Receiver, clock: Clock, leave_after_s: float) -> Drive
             from drivers.simulator import SimulatorDriver
 
             return SimulatorDriver(receiver.id, receiver.socket or Path(), clock)
-        case other:
-            return NoDriver(receiver.id, other)
+        case "app":
+            return AppDriver(receiver.id)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from drivers.captures import CaptureError, read_sightings_of
 from drivers.sighting import Radio, Sighting
@@ -20,7 +21,7 @@ from gateway.clock import monotonic
 from gateway.config import Config
 from gateway.configfile import ConfigError, load_config_and_rules
 from gateway.core import Core
-from gateway.crowd import Count
+from gateway.crowd.count import Count
 from gateway.events import Outcome
 from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
@@ -57,7 +58,7 @@ def replay(
         run = _run_id([config.path, *config.rule_files, *files], kept.digest)
         publish = Count.estimates if estimates else Count.data
         core = make_core(config, rules, kept.register, Identifiers(kept.key, run), publish)
-        sightings = _merged(files, config, receiver)
+        sightings = merged(files, config, receiver)
         if speed is None:
             _play(core, sightings, config, BATCH)
         else:
@@ -98,7 +99,7 @@ def _run_id(files: Sequence[Path], members: bytes) -> bytes:
     return run.digest()
 
 
-def _merged(files: Sequence[Path], config: Config, receiver: str | None) -> Iterator[Sighting]:
+def merged(files: Sequence[Path], config: Config, receiver: str | None) -> Iterator[Sighting]:
     """Read all files at once, in the order of time."""
 
     def name(radio: Radio) -> str:
@@ -134,13 +135,30 @@ def _paced(sightings: Iterator[Sighting], speed: float) -> Iterator[Sighting]:
 
 def _play(core: Core, sightings: Iterator[Sighting], config: Config, batch_size: int) -> None:
     topics = Topics(config.store.id, config.gateway.id)
-
-    def tell(outcome: Outcome) -> None:
+    for outcome in _outcomes(core, sightings, batch_size):
         for event in outcome.events:
             say(event.body(topics.source, config.store.timezone).decode())
 
+
+def _outcomes(core: Core, sightings: Iterator[Sighting], batch_size: int) -> Iterator[Outcome]:
     while batch := list(islice(sightings, batch_size)):
-        tell(core.hear(batch))
+        yield core.hear(batch)
         core.forget_heard()
     if core.now > -math.inf:
-        tell(core.finish(core.now))
+        yield core.finish(core.now)
+
+
+def counts_of(files: Sequence[Path], config_path: Path, receiver: str | None) -> list[Count]:
+    """Return the counts of others that the files' frames lead to. Raises what `replay` complains of."""
+    config, rules = load_config_and_rules(config_path)
+    kept = asyncio.run(_read_state(config.gateway.state))
+    counts: list[Count] = []
+
+    def keep(count: Count) -> dict[str, Any]:
+        counts.append(count)
+        return count.data()
+
+    core = make_core(config, rules, kept.register, Identifiers(kept.key, _run_id(files, kept.digest)), keep)
+    for _ in _outcomes(core, merged(files, config, receiver), BATCH):
+        pass
+    return counts

@@ -96,6 +96,11 @@ _SECTIONS = {
     "presence": "presence",
     "staff": "staff",
     "privacy": "privacy",
+    "crowd": "crowd",
+    "calibration": "calibration",
+    "a calibrated place": "校准过的位置",
+    "a list of addresses": "地址列表",
+    "source": "来源",
     "hear": "hear",
     "a receiver": "接收器",
     "a zone": "区域",
@@ -108,10 +113,13 @@ _SECTIONS = {
     "a list of rules": "规则列表",
     "a list of channels such as [1, 6, 11]": "信道列表，例如 [1, 6, 11]",
     "a list of attributes such as [balance]": "属性列表，例如 [balance]",
+    "a list of offers such as [voucher-50]": "优惠列表，例如 [voucher-50]",
     "a list such as [{receiver: door, at_least: -70}]": "列表，例如 [{receiver: door, at_least: -70}]",
     "at least one receiver is needed": "至少要有一个接收器",
     "at least one zone is needed": "至少要有一个区域",
     "at least one group is needed": "至少要有一个组",
+    "a group's id": "组的编号",
+    "a group cannot escalate to itself": "组不能升级到它自己",
     "receiver": "接收器",
     "driver": "驱动",
     "kind": "种类",
@@ -124,12 +132,14 @@ _VALUES = {
     "an id of 1 to 64 letters, digits, - and _": "1 至 64 个字母、数字、- 或 _ 组成的编号",
     "duplicate id {id!r}, it stands already on line {line}": "编号 {id!r} 重复，第 {line} 行已有",
     "an attribute's name of letters, digits and _": "字母、数字和 _ 组成的属性名",
+    "an offer's id of 1 to 64 letters, digits, - and _": "1 至 64 个字母、数字、- 和 _ 组成的优惠 id",
     "an adapter such as hci0, or its address": "蓝牙适配器，例如 hci0，或它的地址",
     "an interface such as wlan1": "网卡，例如 wlan1",
     "a Wi-Fi channel": "Wi-Fi 信道",
     "a Wi-Fi channel such as 1, 6, 11 or 36": "Wi-Fi 信道，例如 1、6、11 或 36",
     "an access point's address such as 02:11:22:33:44:aa": "接入点地址，例如 02:11:22:33:44:aa",
     "a list of access points' addresses such as [02:11:22:33:44:aa]": "接入点地址列表，例如 [02:11:22:33:44:aa]",
+    "a device's address such as 02:11:22:33:44:aa": "设备地址，例如 02:11:22:33:44:aa",
     "a channel stands here twice": "同一信道写了两次",
     "a network's name": "网络名称",
     "a network's name is 1 to 32 bytes long": "网络名称长度应为 1 至 32 字节",
@@ -151,6 +161,19 @@ _VALUES = {
 }
 
 _BROKER = {
+    "guest": "guest",
+    "a receiver's id": "接收器的 id",
+    "guest has no use without listen or keys": "没有 listen 或 keys，guest 没有作用",
+    "the guest network is one that hostapd serves, and this receiver's driver is another": (
+        "访客网络由 hostapd 提供，而此接收器的驱动不是 hostapd"
+    ),
+    "an address and a port such as 10.0.0.1:8080": "地址和端口，例如 10.0.0.1:8080",
+    "the page belongs on the guest network alone, expected this machine's address on it": (
+        "页面只应在访客网络上，应为本机在该网络上的地址"
+    ),
+    "this address can be reached from all the world, the page belongs on the guest network": (
+        "此地址从公网可达，页面应在访客网络上"
+    ),
     "a broker's address such as mqtt://127.0.0.1": "消息服务器地址，例如 mqtt://127.0.0.1",
     "this is no broker's address, expected one such as mqtt://127.0.0.1 or mqtts://broker.example:8883": (
         "这不是消息服务器地址，应为 mqtt://127.0.0.1 或 mqtts://broker.example:8883 这样的地址"
@@ -166,13 +189,25 @@ _BROKER = {
         "主机缺失或有误，应为 mqtt://127.0.0.1 这样的地址"
     ),
     "the port is wrong, expected 1 to 65535": "端口有误，应为 1 至 65535",
+    "only a path may follow host and port here, such as wss://broker.example/mqtt": (
+        "主机和端口之后只能有路径，例如 wss://broker.example/mqtt"
+    ),
+    "expected the absolute path of a socket, such as mqtt+unix:///run/mosquitto/mqtt.sock": (
+        "应为套接字的绝对路径，例如 mqtt+unix:///run/mosquitto/mqtt.sock"
+    ),
+    "at least one broker is needed": "至少需要一个消息服务器",
+    "this broker stands already on line {line}": "这个消息服务器在第 {line} 行已经写过",
+    "username stands here already": "这里已经写了 username",
+    "{name} has no use without mqtts or wss": "没有 mqtts 或 wss 时 {name} 不起作用",
+    "others may read this file, chmod 640 or less would keep it from them": (
+        "其他用户可以读取这个文件，用 chmod 640 或更严的权限可以避免"
+    ),
     "nothing may follow host and port here, expected an address such as mqtt://127.0.0.1": (
         "主机和端口之后不能再有内容，应为 mqtt://127.0.0.1 这样的地址"
     ),
     "a password does not belong in this file, expected password_file: the name of a file beside it": (
         "密码不能写在本文件里，请用 password_file 写出旁边的密码文件名"
     ),
-    "ca_file has no use without mqtts": "没有 mqtts 时 ca_file 不起作用",
     "a password without username, brokers refuse that": "只有密码没有 username，消息服务器会拒绝",
     "the password will cross the network in the clear, mqtts would hide it": (
         "密码会在网络上明文传输，改用 mqtts 可以加密"
@@ -181,8 +216,8 @@ _BROKER = {
 
 _SHOP = {
     "this version knows all-in-one only, and will act as that": "本版本只支持 all-in-one，将按它运行",
-    "this version cannot hear {driver}, the receiver will be shown as failed": (
-        "本版本还不能接收 {driver}，此接收器会显示为 failed"
+    "without a reference, which is the beacon that members' apps hear, nothing can be heard here": (
+        "没有 reference（会员应用听到的那个信标），这里什么也收不到"
     ),
     "dwell has no use without several channels": "只有一个信道时 dwell 不起作用",
     "this version keeps no journal": "本版本还不保存决策流水",
@@ -201,6 +236,9 @@ _SHOP = {
     ),
     "this radio never tells who is connected, name a level with at_least": (
         "这种接收器不知道谁连接着，请用 at_least 写明信号强度"
+    ),
+    "rule {rule!r} needs a credential that is {trust}, and no receiver here hears one": (
+        "规则 {rule!r} 需要可信度为 {trust} 的凭证，而本店没有能听到它的接收器"
     ),
     "rule {rule!r} waits for a zone of kind {kind}, and this shop has none": (
         "规则 {rule!r} 等待 {kind} 类区域，而本店没有这类区域"
@@ -333,11 +371,130 @@ _WATCH = {
 _ENROL = {
     "Hold the card to the receiver {receiver} ...": "请把卡贴近接收器 {receiver} ……",
     "Found: {card}": "找到：{card}",
-    "Does the member agree? [y/N] ": "会员同意吗？[y/N] ",
+    "Does the member agree? [y/N]": "会员同意吗？[y/N]",
     "Enrolled as {member}": "已登记：{member}",
+    "an app needs the chain's namespace, set beacons.namespace in the configuration": (
+        "手机应用需要连锁命名空间，请在配置中设置 beacons.namespace"
+    ),
+    "a key to the Wi-Fi needs guest.keys, and ssid at the receiver that guest names": (
+        "Wi-Fi 密钥需要 guest.keys，以及 guest 所指接收器的 ssid"
+    ),
     "the member did not agree, nothing was enrolled": "会员没有同意，未登记",
     "the daemon ended before a card was found": "还没找到卡，守护进程就结束了",
     "no Bluetooth receiver is configured to hold a card to": "配置里没有可以贴卡的蓝牙接收器",
+}
+
+_CALIBRATE = {
+    "Found. Carry it from now on as customers do: in a pocket or a bag, not in the hand.": (
+        "找到了。从现在起像顾客那样带着它：放在口袋或包里，不要拿在手上。"
+    ),
+    "Where customers stand in it: walk slowly to and fro, your face to {receiver}.": (
+        "到顾客平常站的地方，慢慢来回走，面朝 {receiver}。"
+    ),
+    "The same place: walk slowly to and fro, your back to {receiver}.": "还在这里，慢慢来回走，背对 {receiver}。",
+    "At its edge, the farthest from {receiver} that belongs to it: along it, your face to {receiver}.": (
+        "到离 {receiver} 最远、还算这个区域的边上，沿着边走，面朝 {receiver}。"
+    ),
+    "Along the same edge, your back to {receiver}.": "沿着同一条边走，背对 {receiver}。",
+    "Press Enter there ({seconds:g} s) ...": "到了请按回车（{seconds:g} 秒）……",
+    "nothing was heard": "什么也没收到",
+    "That is too little. Is the tag awake? Again, please.": "收到的太少。标签醒着吗？请再来一次。",
+    "too little is heard of the tag; one that sends twice a second is needed, nothing was written": (
+        "收到的标签信号太少，需要每秒发两次的标签；什么都没有写入"
+    ),
+    "the walk was broken off, nothing was written": "走到一半中断了，什么都没有写入",
+    "the daemon ended": "守护进程结束了",
+    "no receiver {receiver!r} is configured": "没有配置接收器 {receiver!r}",
+    "no Bluetooth receiver holds a zone by its level, so there is nothing to calibrate": (
+        "没有哪个区域用蓝牙接收器的信号强度划分，没有可校准的"
+    ),
+    "{zone} is held by no Bluetooth level and is left as it is": "{zone} 不用蓝牙信号强度划分，保持原样",
+    "What {receiver} hears (dBm); | is where a zone begins:": "{receiver} 收到的强度（dBm）；| 是区域的起点：",
+    "How much louder {one} is than {other} (dB):": "{one} 比 {other} 强多少（dB）：",
+    "{zone}: {receiver} heard too little there, its level is left; see that it hears (hushbell watch)": (
+        "{zone}：{receiver} 在那里收到的太少，强度保持原样；请看它是否在接收（hushbell watch）"
+    ),
+    "{zone} at {receiver}: {level:.0f} dBm in the middle": "{zone}，{receiver}：中间 {level:.0f} dBm",
+    ", {level:.0f} at the edge": "，边上 {level:.0f}",
+    ", a body takes {db:.0f} dB": "，身体挡掉 {db:.0f} dB",
+    "{one} and {other} can be told apart, with {share:.0%} of seconds on the wrong side": (
+        "{one} 和 {other} 分得开，{share:.0%} 的时间落在错的一边"
+    ),
+    "{one} and {other} CANNOT be told apart: {share:.0%} of seconds on the wrong side": (
+        "{one} 和 {other} 分不开：{share:.0%} 的时间落在错的一边"
+    ),
+    "All zones that were heard can be told apart.": "收到信号的区域都分得开。",
+    "Both are as loud at {receiver}, and a body takes as much as a few steps: give one of them a receiver of its own, "
+    "or make them one zone.": (
+        "两处在 {receiver} 听来一样强，身体一挡就抵得上几步路：请给其中一个单独的接收器，或把两处并成一个区域。"
+    ),
+    "{one} and {other} hear both alike: move them further apart, each to chest height in the midst of its zone, or "
+    "make the two one zone.": (
+        "{one} 和 {other} 听两处都差不多：请把它们移得更远，各自放在自己区域中间、齐胸高的地方，或把两处并成一个区域。"
+    ),
+    "The right zone on this walk: {was} of the time as set now, {will} as proposed": (
+        "这一趟里区域判断正确的时间：按现在的设置 {was}，按建议 {will}"
+    ),
+    "What is set now did better on this walk: keep it, or walk again.": (
+        "这一趟里现在的设置更好：保持原样，或再走一趟。"
+    ),
+    "put these levels into the configuration by hand:": "请手工把这些强度写进配置：",
+    "The levels are right as they are.": "强度不用改。",
+    "Write this into the configuration? [y/N]": "写进配置吗？[y/N]",
+    "Nothing was written.": "什么都没有写入。",
+    "Written; the old file is kept as {kept}. Restart the daemon to use it.": (
+        "已写入；旧文件保存为 {kept}。重启守护进程后生效。"
+    ),
+    "somebody changed it meanwhile, nothing was written": "这期间有人改过它，什么都没有写入",
+    "--heard needs --marks FILE, which says when you stood where": "--heard 需要 --marks FILE，写明你何时站在哪里",
+    "{count} tags were heard at these times, name yours with --tag": (
+        "这段时间收到 {count} 个标签，请用 --tag 说明哪个是你的"
+    ),
+    "more than {most} frames of tags were recorded, name fewer files": "标签记录超过 {most} 条，请减少文件",
+    "--tag: expected UUID/MAJOR/MINOR, or an AltBeacon's or Eddystone's id in hex digits": (
+        "--tag：应为 UUID/MAJOR/MINOR，或 AltBeacon、Eddystone 的十六进制编号"
+    ),
+    "expected the header {header}": "应有表头 {header}",
+    "nothing is marked": "没有任何标记",
+    "more than {most} lines": "超过 {most} 行",
+    "{column}: expected one of {words}": "{column}：应为以下之一：{words}",
+    "from, until: expected times such as 2026-11-22T14:05:30": "from、until：应为 2026-11-22T14:05:30 这样的时间",
+    "until: expected a time after from, by an hour at most": "until：应晚于 from，最多一小时",
+}
+
+_BUZZ = {
+    "no group {group!r} is configured, expected one of {known}": "没有配置名为 {group!r} 的组，应为以下之一：{known}",
+    "No device of group {group} is online; buzzing for {seconds:.0f} s ...": (
+        "组 {group} 没有设备在线；仍试铃 {seconds:.0f} 秒……"
+    ),
+    "Buzzing {devices} for {seconds:.0f} s: claim the alert on each ...": (
+        "{devices} 试铃 {seconds:.0f} 秒：请在每台设备上接单……"
+    ),
+    "{device} answered after {seconds:.1f} s": "{device} {seconds:.1f} 秒后应答",
+    "{device} too, after {seconds:.1f} s": "{device} 也应答了，{seconds:.1f} 秒后",
+    "{device} is online and did not answer": "{device} 在线，但没有应答",
+    "no device of group {group} answered": "组 {group} 没有设备应答",
+}
+
+_SANDBOX = {
+    "A shop on {url}: MQTT 5, no password": "一家店，在 {url}：MQTT 5，无需密码",
+    "{members} members, one comes by every {seconds:.1f} s. Stop with Ctrl-C.": (
+        "会员 {members} 位，每 {seconds:.1f} 秒来一位。按 Ctrl-C 结束。"
+    ),
+    "who comes, moves and leaves": "谁来了、换区、走了",
+    "what the two badges show, claimed or expired": "两块胸牌上的提醒，被接下或过期",
+    "offers at the window; answer on outcomes": "橱窗前的优惠；结果回到 outcomes",
+    "everybody else, each quarter of an hour; next in {minutes} min": "其余的人，每刻钟一报；下次在 {minutes} 分钟后",
+    "how the gateway fares, retained": "网关的状态，保留消息",
+    "From a shell: {command}": "在终端里看：{command}",
+    "Some who come carry a card that nobody knows: put examples/member.json with members.put.": (
+        "有人带着一张谁也不认识的卡：用 members.put 登记 examples/member.json。"
+    ),
+    "somebody unknown": "不认识的人",
+    "passes by": "路过",
+    "stops at the window": "停在橱窗前",
+    "comes in": "进店",
+    "comes in and looks at shoes": "进店，看童鞋",
 }
 
 _DOCTOR = {
@@ -362,6 +519,12 @@ _DOCTOR = {
         "BlueZ {version} 正在运行；被动扫描需要在 /etc/bluetooth/main.conf 里写 Experimental = true，划分区域用不着它"
     ),
     "{receiver}: {adapter} is blocked": "{receiver}：{adapter} 被屏蔽",
+    "{receiver}: {adapter} is the adapter of {other} already, take another": (
+        "{receiver}：{adapter} 已由接收器 {other} 使用，请换用另一个"
+    ),
+    "{receiver}: {interface} is on the radio of {other} already, take another": (
+        "{receiver}：{interface} 所在的无线硬件已由接收器 {other} 使用，请换用另一个"
+    ),
     "{receiver}: {adapter} is switched off": "{receiver}：{adapter} 已关闭",
     "{receiver}: {adapter} is there and on": "{receiver}：{adapter} 已接入并开启",
     "{receiver}: there is no Bluetooth adapter {wanted}, this machine has {names}": (
@@ -374,8 +537,8 @@ _DOCTOR = {
     "can listen: {names}": "能监听：{names}",
     "cannot listen: {names}": "不能监听：{names}",
     "may be able to listen: {names}": "也许能监听：{names}",
-    "no Wi-Fi interface here can listen; plug in a USB adapter with one of these drivers: {drivers}": (
-        "本机没有能监听的 Wi-Fi 网卡，请插上使用以下驱动之一的 USB 网卡：{drivers}"
+    "no Wi-Fi interface here can listen; plug in a USB adapter with one of these chips: {chips}": (
+        "本机没有能监听的 Wi-Fi 网卡，请插上使用以下芯片之一的 USB 网卡：{chips}"
     ),
     "{receiver}: there is no Wi-Fi interface {interface}, this machine has {names}": (
         "{receiver}：没有 Wi-Fi 网卡 {interface}，本机有 {names}"
@@ -433,34 +596,46 @@ _DOCTOR = {
     "{receiver}: hostapd answers us on {control}, and would not answer {user}": (
         "{receiver}：hostapd 在 {control} 上应答我们，却不会应答 {user}"
     ),
-    "the file that password_file names is not there, or not for this user to read": (
-        "password_file 写的文件不存在，或当前用户无权读取"
-    ),
-    "no broker listens at {address}": "{address} 没有消息服务器在监听",
-    "{address} does not answer": "{address} 没有应答",
-    "nobody knows the name {host}": "无法解析名称 {host}",
-    "the certificate of {address} is not trusted; ca_file names who vouches for it": (
-        "{address} 的证书不受信任，请用 ca_file 写明签发者的证书"
-    ),
-    "{address} speaks no TLS, which mqtts needs": "{address} 不支持 TLS，而 mqtts 需要它",
-    "the file that ca_file names is not there": "ca_file 写的文件不存在",
-    "the broker at {address} refuses {user}: {reason}": "{address} 的消息服务器拒绝 {user}：{reason}",
-    "what listens at {address} speaks no MQTT 5": "{address} 上的程序不支持 MQTT 5",
-    "the broker at {address} is not reached: {reason}": "连不上 {address} 的消息服务器：{reason}",
     "the broker at {address} takes {user}": "{address} 的消息服务器接受 {user}",
     "the broker at {address} lets {user} in, and refuses what it says: {reason}": (
         "{address} 的消息服务器让 {user} 连接，却拒绝它发的消息：{reason}"
     ),
     "a client without a user name": "没有用户名的客户端",
-    "user or password is wrong, or the user may not do this": "用户名或密码错误，或该用户无此权限",
-    "user or password is wrong": "用户名或密码错误",
-    "it speaks no MQTT 5": "它不支持 MQTT 5",
     "the clock is synchronised": "时钟已同步",
     "whether the clock is synchronised cannot be told": "无法得知时钟是否同步",
     "the clock is not synchronised: hours, counts of visits and trust depend on it": (
         "时钟没有同步：营业时间、来访次数和可信度都靠它"
     ),
     "the time zone {timezone} is known": "时区 {timezone} 可用",
+    "blocked": "被锁定",
+    "on": "已开启",
+    "off": "已关闭",
+    "no Low Energy": "不支持低功耗蓝牙",
+    "can scan actively": "可主动扫描",
+    "can scan actively and passively": "可主动和被动扫描",
+    "{receiver}: BlueZ lets nobody scan passively on {adapter}, which scan: passive needs": (
+        "{receiver}：BlueZ 不允许在 {adapter} 上被动扫描，而 scan: passive 需要它"
+    ),
+    "{user} may start bluetoothd anew where a radio stays deaf": "接收器一直听不到时，{user} 可以重启 bluetoothd",
+    "{user} may not start bluetoothd anew where a radio stays deaf, the last thing that may help": (
+        "接收器一直听不到时，最后的办法是重启 bluetoothd，而 {user} 无权这样做"
+    ),
+    "{receiver}: its reference beacon shows within 20 s when it is deaf": (
+        "{receiver}：听不到时，参照信标会在 20 秒内让人知道"
+    ),
+    "{receiver}: silence in opening hours shows when it is deaf": "{receiver}：营业时间内的静默会显示它听不到",
+    "{receiver}: whether it is deaf or the shop quiet shows after hours only; write opening_hours": (
+        "{receiver}：是听不到还是店里安静，要几小时才看得出来，请写上 opening_hours"
+    ),
+    "{receiver}: whether it is deaf or the shop quiet shows after hours only; give it a reference beacon, or "
+    "write opening_hours": (
+        "{receiver}：是听不到还是店里安静，要几小时才看得出来，请给它配参照信标，或写上 opening_hours"
+    ),
+    "{receiver}: with the driver {driver} Linux 6.17 and later may hear nothing and not say so; where this "
+    "receiver stays silent, take an adapter with one of these chips: {chips}": (
+        "{receiver}：驱动 {driver} 在 Linux 6.17 及以后可能什么也听不到，也不报错；"
+        "若这个接收器一直静默，请换用这些芯片之一的网卡：{chips}"
+    ),
     "only Python's own copy knows the time zone {timezone}, which the system's updates do not renew": (
         "只有 Python 自带的数据里有时区 {timezone}，系统更新不会更新它"
     ),
@@ -500,6 +675,220 @@ _DOCTOR = {
     ),
 }
 
+_LINK = {
+    "not yet connected": "尚未连接",
+    "closed": "已关闭",
+    "nobody knows the name {host}": "无法解析名称 {host}",
+    "the name {host} cannot be looked up: there is no network, or no name server that answers": (
+        "查不到名称 {host}：没有网络，或没有应答的域名服务器"
+    ),
+    "no broker listens at {address}": "{address} 没有消息服务器在监听",
+    "no network leads to {address}": "没有网络通往 {address}",
+    "{address} does not answer": "{address} 没有应答",
+    "there is no socket {address}": "没有套接字 {address}",
+    "this user may not open the socket {address}": "当前用户无权打开套接字 {address}",
+    "{address} is not reached: {reason}": "连不上 {address}：{reason}",
+    "{address} speaks no TLS, which {scheme} needs": "{address} 不支持 TLS，而 {scheme} 需要它",
+    "no TLS with {address}: {reason}": "与 {address} 无法建立 TLS：{reason}",
+    "the certificate of {address} is not trusted ({reason}); ca_file names who vouches for it": (
+        "{address} 的证书不受信任（{reason}）；请用 ca_file 写明签发者的证书"
+    ),
+    "the certificate of {address} has expired, by this machine's clock, which says {now}": (
+        "按本机时钟（{now}），{address} 的证书已经过期"
+    ),
+    "the certificate of {address} is not valid yet, by this machine's clock, which says {now}": (
+        "按本机时钟（{now}），{address} 的证书尚未生效"
+    ),
+    "the certificate of {address} is for another name than {host}": "{address} 的证书不是发给 {host} 的",
+    "{address} demands a certificate of us, which cert_file and key_file would name": (
+        "{address} 要求我们出示证书，请用 cert_file 和 key_file 写明"
+    ),
+    "{address} refuses our certificate: {reason}": "{address} 不接受我们的证书：{reason}",
+    "the file {file} is not there": "文件 {file} 不存在",
+    "the file {file} is not for this user to read": "当前用户无权读取文件 {file}",
+    "the file {file} cannot be read as text": "文件 {file} 不能作为文本读取",
+    "the file {file} holds no certificate or key in PEM": "文件 {file} 里没有 PEM 格式的证书或密钥",
+    "the key in {file} does not belong to the certificate in {certificate}": (
+        "{file} 里的密钥与 {certificate} 里的证书不配对"
+    ),
+    "the key in {file} is locked with a password; one that lies open, for its owner only, is needed": (
+        "{file} 里的密钥带密码；需要不带密码、只有所有者能读的密钥"
+    ),
+    "{address} opens no WebSocket at {path}: {reason}": "{address} 在 {path} 没有打开 WebSocket：{reason}",
+    "{address} speaks TLS, which mqtts or wss would too": "{address} 使用 TLS，请改用 mqtts 或 wss",
+    "{address} speaks HTTP, which ws or wss would too": "{address} 使用 HTTP，请改用 ws 或 wss",
+    "the broker at {address} speaks MQTT 3.1.1 and not MQTT 5, which Hushbell needs": (
+        "{address} 的消息服务器只支持 MQTT 3.1.1，不支持 Hushbell 需要的 MQTT 5"
+    ),
+    "{address} takes the connection and says nothing": "{address} 接受连接却不说话",
+    "{address} hung up without a greeting": "{address} 没有应答就挂断了",
+    "what {address} says is no MQTT 5": "{address} 说的不是 MQTT 5",
+    "the broker at {address} refuses {user}: {reason}": "{address} 的消息服务器拒绝 {user}：{reason}",
+    "the broker at {address} sends us to {server}, where nobody goes unless mqtt.url says so": (
+        "{address} 的消息服务器让我们改连 {server}；除非写进 mqtt.url，否则不会去"
+    ),
+    "the broker at {address} lacks {what}, which Hushbell needs": "{address} 的消息服务器没有 Hushbell 需要的{what}",
+    "the broker ended the connection: {reason}": "消息服务器结束了连接：{reason}",
+    "the connection was lost": "连接断开",
+    "the broker does not acknowledge": "消息服务器没有确认收到",
+    "the broker fell silent": "消息服务器没有声音了",
+    "taken": "已收下",
+    "it ended with the will": "以遗嘱结束",
+    "nobody subscribes to it": "没有人订阅",
+    "it gives no reason": "没有说明原因",
+    "it cannot read what we sent": "它读不懂我们发的内容",
+    "it holds what we sent to be against the protocol": "它认为我们发的内容违反协议",
+    "for a reason of its own": "出于它自己的原因",
+    "it speaks no MQTT 5": "它不支持 MQTT 5",
+    "it does not take our client id": "它不接受我们的客户端标识",
+    "user or password is wrong": "用户名或密码错误",
+    "the user may not do this": "该用户无此权限",
+    "user or password is wrong, or the user may not do this": "用户名或密码错误，或该用户无此权限",
+    "it is not at work": "它没有在工作",
+    "it is busy": "它正忙",
+    "this client is banned": "这个客户端被禁止",
+    "it is shutting down": "它正在关闭",
+    "it wants another way of signing on": "它要求另一种登录方式",
+    "it heard nothing of us for too long": "它太久没有收到我们的消息",
+    "somebody else signed on with our client id; do two gateways bear one id?": (
+        "有别的客户端用我们的标识登录；是否有两台网关同名？"
+    ),
+    "it does not take the topic filter": "它不接受这个主题过滤器",
+    "it does not take the topic": "它不接受这个主题",
+    "the packet identifier is in use": "报文标识符正被使用",
+    "the packet identifier is unknown": "报文标识符不存在",
+    "we sent more at once than it takes": "我们一次发送的超过它能接收的",
+    "it does not take the topic alias": "它不接受这个主题别名",
+    "the packet is too large": "报文太大",
+    "we send too fast": "我们发送得太快",
+    "a quota is used up": "配额已经用完",
+    "its administrator ended it": "它的管理员结束了连接",
+    "the payload is not of the kind that it says": "内容与所说的格式不符",
+    "it keeps no retained messages": "它不保存保留消息",
+    "it does not take the quality of service": "它不支持这个服务质量",
+    "another server is to be used for now": "暂时应改用另一台服务器",
+    "the server has moved for good": "服务器已经永久迁移",
+    "it knows no shared subscriptions": "它不支持共享订阅",
+    "too many clients connect": "连接的客户端太多",
+    "the longest time for a connection is over": "已到连接的最长时间",
+    "it knows no subscription identifiers": "它不支持订阅标识符",
+    "it knows no subscriptions with wildcards": "它不支持通配符订阅",
+    "reason code {code}": "原因码 {code}",
+    "it does not know who signed it": "它不认识签发者",
+    "it has expired, or the broker's clock is wrong": "证书已过期，或消息服务器的时钟不对",
+    "it was revoked": "证书已被吊销",
+    "it is not valid for the broker": "消息服务器认为证书无效",
+    "it is of a kind that the broker does not take": "消息服务器不接受这种证书",
+    "it speaks no HTTP": "它不支持 HTTP",
+    "not a topic that can be published to": "无法向这个主题发布消息",
+    "larger than the {most} bytes that the broker takes": "超过消息服务器能接收的 {most} 字节",
+    "too many messages wait for the broker": "等待发送的消息太多",
+    "the broker keeps our session for {seconds} s only": "消息服务器只为我们保留会话 {seconds} 秒",
+    "quality of service 1": "服务质量 1",
+    "retained messages": "保留消息",
+    "another server": "另一台服务器",
+    "not allowed to hear {topics}": "无权订阅 {topics}",
+    "connected to the broker at {address}": "已连接 {address} 的消息服务器",
+    "no broker": "没有消息服务器",
+    "the broker at {address} takes {user}: {remark}": "{address} 的消息服务器接受 {user}：{remark}",
+    "the broker lost our session, and the claims, outcomes and commands of the meantime": (
+        "消息服务器丢失了我们的会话，期间的认领、结果和命令也没有了"
+    ),
+}
+
+_MEMBERS = {
+    "{file}: {line} lines{percent}": "{file}：已读 {line} 行{percent}",
+    "{file}: broken off at line {line}; run it again to go on": "{file}：在第 {line} 行中断；再运行一次即可继续",
+    "{file}: the file is empty, expected a member a line": "{file}：文件是空的，应每行一位会员",
+    " ({same} of them were there already)": "（其中 {same} 位已在册）",
+    "{put} put{same}, {refused} refused": "已登记 {put} 位{same}，拒绝 {refused} 行",
+    "no member has this id": "没有这个编号的会员",
+}
+
+_AUDIT = {
+    "Held about members and for the gateway's work:": "保存着的会员资料，以及网关自身工作所需：",
+    "why": "为何",
+    "until": "到何时",
+    "searched": "已搜查",
+    "not searched": "未搜查",
+    "FAULT": "问题",
+    "{count} faults": "{count} 处问题",
+    "Searched for addresses of strangers, and for what nobody has a reason to hold:": (
+        "搜查陌生人的地址，以及没有理由保存的一切："
+    ),
+    "Nothing else is held, and no address of anybody who is no member.": ("别无其他，也没有任何非会员的地址。"),
+    "consent to be recognised": "同意被认出",
+    "the gateway's own work, about nobody": "网关自身的工作，不涉及任何人",
+    "the member's own request": "会员本人的要求",
+    "proof of consent": "证明曾经同意",
+    "to erase them again after a backup is restored": "恢复备份后再次删除他们",
+    "always": "一直",
+    "{alerts} days": "{alerts} 天",
+    "{visits} days after the visit": "到店后 {visits} 天",
+    "the member goes, or {inactive} days without a visit": "会员退出，或 {inactive} 天未到店",
+    "the visit ends": "离店为止",
+    "a minute, as the rule has it": "一分钟，以规则为准",
+    "8 days": "8 天",
+    "24 hours": "24 小时",
+    "the credential goes": "凭证删除为止",
+    "a day after it was sent": "发出后一天",
+    "members' records": "会员记录",
+    "credentials": "凭证",
+    "receipts of consent": "同意记录",
+    "decisions: why a rule fired or did not": "判断记录：规则为何触发或没有触发",
+    "messages, to be sent or sent": "待发或已发的消息",
+    "keyed digests of members who were erased": "已删除会员的带密钥摘要",
+    "visits that are over; where they stopped only with consent to zones": ("已结束的到店；停留处仅在同意使用区域时"),
+    "the day of the last visit": "最后一次到店的日期",
+    "open visits": "进行中的到店",
+    "open alerts": "进行中的提醒",
+    "how often a member was reached": "提醒与推送的次数",
+    "how far an id that changes has come, under a keyed digest": "变化编号的进度（带密钥摘要）",
+    "credentials that are suspected, under a keyed digest": "可疑的凭证（带密钥摘要）",
+    "the number of the last message of each topic": "各主题最后一条消息的序号",
+    "when the gateway was last at work": "网关最近的工作时间",
+    "what was sent": "已发出的进度",
+    "nothing is stored yet": "还没有保存任何内容",
+    "{count} rows, every field of each": "{count} 行，逐项查看",
+    "{count} files, {size} bytes": "{count} 个文件，{size} 字节",
+    "{count} lines": "{count} 行",
+    "{count} retained messages that this user may read": "此用户可读的 {count} 条保留消息",
+    "the running gateway holds the place of this user; stop it first": "运行中的网关占用着这个用户；请先停止它",
+    "the broker does not answer": "消息服务器没有应答",
+    "there is no journal here; name log files with --log": "这里没有系统日志；请用 --log 指定日志文件",
+    "the journal cannot be read; try as root": "无法读取系统日志；请以 root 身份再试",
+    "the database has a column that nobody knows: {table}.{column}": "数据库里有来历不明的列：{table}.{column}",
+    "a member's record cannot be read: {reason}": "一位会员的记录无法读取：{reason}",
+    "state of a kind that nobody knows: {kind}": "来历不明的状态类型：{kind}",
+    "state of kind {kind} holds what nobody knows": "类型为 {kind} 的状态含有来历不明的内容",
+    "a decision holds what nobody knows": "一条判断记录含有来历不明的内容",
+    "an event of a type that nobody knows: {type}": "来历不明的消息类型：{type}",
+    "an event of type {type} holds what nobody knows": "类型为 {type} 的消息含有来历不明的内容",
+    "a row of kind {kind} is about nobody who could be told": "一行类型为 {kind} 的记录没有说明是关于谁的",
+    "a row of kind {kind} is about somebody who is no member": "一行类型为 {kind} 的记录是关于非会员的",
+    "a row of kind {kind} holds {what}": "一行类型为 {kind} 的记录含有{what}",
+    "rows of kind {kind} are held too long: the running gateway deletes them": (
+        "类型为 {kind} 的记录保存过久：网关运行时会删除它们"
+    ),
+    "{count} members have not come for so long that they should be forgotten": "{count} 位会员太久未到店，应当删除",
+    "a file in the state folder that nobody knows: {name}": "状态文件夹里有来历不明的文件：{name}",
+    "{name} holds {count} addresses in clear text": "{name} 含有 {count} 个明文地址",
+    "{where}:{line} holds {what}": "{where}:{line} 含有{what}",
+    "the broker keeps what must not last: {topic}": "消息服务器保留了不该留存的消息：{topic}",
+    "what the broker keeps on {topic} holds {what}": "消息服务器在 {topic} 上保留的内容含有{what}",
+    "an address": "设备地址",
+    "a digest": "摘要",
+    "a phone number": "电话号码",
+    "an e-mail address": "邮箱地址",
+    "a member's id": "会员编号",
+    "the {paper} of {at} does not match the configuration any more; write it anew: hushbell audit {name}": (
+        "{at} 的{paper}已与配置不符；请重新生成：hushbell audit {name}"
+    ),
+    "notice": "告知书",
+    "sign": "告示",
+    "assessment": "影响评估",
+}
+
 CHINESE: Mapping[str, str] = MappingProxyType(
     _DOCUMENTS
     | _YAML
@@ -507,10 +896,16 @@ CHINESE: Mapping[str, str] = MappingProxyType(
     | _SECTIONS
     | _VALUES
     | _BROKER
+    | _LINK
     | _SHOP
     | _RULES
     | _RULE_TESTS
     | _WATCH
     | _ENROL
+    | _CALIBRATE
+    | _BUZZ
+    | _SANDBOX
     | _DOCTOR
+    | _MEMBERS
+    | _AUDIT
 )

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from rules import choices, text
 from rules.caps import Ledger
 from rules.condition import Observation, Reading, judge
-from rules.model import Alert, Rule, Selector
+from rules.model import Alert, Offer, Rule, Selector
 from rules.situation import AlertAction, Decision, OfferAction, Situation, Trust, ZoneView
 
 Quiet = Callable[[time], bool]
@@ -37,9 +37,16 @@ class _Plan(NamedTuple):
 class Engine:
     """Rules in order of priority, indexed by trigger and zone. Zones are the configuration's, so plans are few."""
 
-    def __init__(self, rules: Sequence[Rule], private_attributes: frozenset[str], quiet: Quiet | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        private_attributes: frozenset[str],
+        quiet: Quiet | None = None,
+        private_offers: frozenset[str] = frozenset(),
+    ) -> None:
         self.rules = tuple(rules)
         self._private = private_attributes
+        self._private_offers = private_offers
         self._quiet = quiet
         self._triggers = frozenset(rule.on.kind for rule in self.rules)
         self._plans: dict[tuple[str, str, str, float, str], _Plan] = {}
@@ -74,9 +81,7 @@ class Engine:
         return plan
 
     def _ask(self, rule: Rule, situation: Situation) -> _Asked:
-        """To let a private attribute out takes `fresh`, whatever the rule says."""
-        private = min(rule.action.shows & self._private, default="")
-        return _Asked(rule, _purposes(rule, situation), Trust.FRESH if private else rule.trust, private)
+        return _Asked(rule, _purposes(rule, situation), *trust_needed(rule, self._private, self._private_offers))
 
     def _decide(self, asked: _Asked, situation: Situation, seen: Observation, ledger: Ledger) -> Decision:
         rule = asked.rule
@@ -99,6 +104,17 @@ class Engine:
             return _silence(rule, "choice", choice)
         ledger.note(rule, situation)
         return Decision(rule.name, rule.file, rule.line, "fired", action=action)
+
+
+def trust_needed(rule: Rule, attributes: frozenset[str], offers: frozenset[str]) -> tuple[Trust, str]:
+    """Return the trust that a rule takes, and what is private about it.
+
+    To let a private attribute out, or to trigger a private offer, takes `fresh`, whatever the rule says.
+    """
+    private = min(rule.action.shows & attributes, default="")
+    if isinstance(rule.action, Offer) and rule.action.offer in offers:
+        private = rule.action.offer
+    return (Trust.FRESH if private else rule.trust), private
 
 
 def _silence(rule: Rule, outcome: str, reason: str) -> Decision:

@@ -22,7 +22,7 @@ T = TypeVar("T", MemberView, ZoneView)
 KINDS: tuple[Kind, ...] = ("alert", "offer", "silent")
 PURPOSES = ("recognise", "zones", "offers")
 OUTCOMES = ("condition", "missing", "error", "cap", "quiet", "trust", "consent", "choice")
-COUNTS = tuple(f"{what}_{days}d" for what in ("visits", "passes") for days in (7, 30, 90))
+COUNTS = (*(f"{what}_{days}d" for what in ("visits", "passes") for days in (7, 30, 90)), "days_since_visit")
 FIELDS: Mapping[str, tuple[str, ...]] = {"alert": ("group", "text", "haptic"), "offer": ("id", "payload")}
 START = datetime(2026, 1, 5, 12)  # a Monday
 LONGEST_S = 60 * 86400.0
@@ -149,14 +149,13 @@ def _zone(node: Node) -> ZoneView | None:
 
 def _member(node: Node) -> MemberView | None:
     texts = ("greeting", "note", "language")
-    keys = node.fields(
-        ("id", "consent", *texts, "attributes", "deny", "allow", "only", "test", *COUNTS), ("id",), "a member"
-    )
+    lists = ("deny", "allow", "only", "usual_zones")
+    keys = node.fields(("id", "consent", *texts, "attributes", *lists, "test", *COUNTS), ("id",), "a member")
     member_id = keys["id"].text("an id") if "id" in keys else None
     purposes = _words(keys["consent"], PURPOSES) if "consent" in keys else PURPOSES
     values: dict[str, Any] = {name: keys[name].text() or "" for name in texts if name in keys}
     values |= {name: keys[name].integer(0, 10_000) or 0 for name in COUNTS if name in keys}
-    values |= {name: _words(keys[name]) for name in ("deny", "allow", "only") if name in keys}
+    values |= {name: _words(keys[name]) for name in lists if name in keys}
     attributes = _data(keys.get("attributes"))
     test = bool(keys["test"].boolean()) if "test" in keys else False
     return MemberView(member_id, frozenset(purposes), attributes=attributes, test=test, **values) if member_id else None

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Literal
 
 TriggerKind = Literal["arrived", "passing", "dwell", "entered", "moved", "left"]
+TrustWord = Literal["hint", "weak", "fresh"]
 
 
 class Trust(IntEnum):
@@ -19,8 +20,11 @@ class Trust(IntEnum):
     FRESH = 3
 
     @property
-    def word(self) -> str:
-        return self.name.lower()
+    def word(self) -> TrustWord:
+        return _WORDS[self]
+
+
+_WORDS: dict[Trust, TrustWord] = {Trust.HINT: "hint", Trust.WEAK: "weak", Trust.FRESH: "fresh"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class MemberView:
     passes_7d: int = 0
     passes_30d: int = 0
     passes_90d: int = 0
+    days_since_visit: int | None = None  # since the last one that came inside
+    usual_zones: tuple[str, ...] = ()  # inside, where the member stops, the most usual first
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,10 +172,10 @@ def _unknown_slots(text: str) -> Iterator[Problem]:
     for match in _SLOT.finditer(text):
         if _slot(match[1]) is None:
             known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            hint = did_you_mean(match[1], PLACEHOLDERS)
+            name, hint = one_line(match[0]), did_you_mean(match[1], PLACEHOLDERS)
             yield Problem(
                 match.start(),
-                say("unknown placeholder {name}{hint}, expected one of {known}", name=match[0], hint=hint, known=known),
+                say("unknown placeholder {name}{hint}, expected one of {known}", name=name, hint=hint, known=known),
             )
 
 

@@ -95,6 +95,8 @@ WORDS: dict[str, Word] = {
     "member.language": Word("string", lambda situation: _text(situation.member.language)),
     "member.test": Word("bool", attrgetter("member.test")),
     **{f"member.{name}": _count(name) for name in _COUNTS},
+    "member.days_since_visit": Word("int", attrgetter("member.days_since_visit")),
+    "member.usual_zones": Word("list<string>", lambda situation: list(situation.member.usual_zones)),
     "member.tier": _attribute("tier", "string", _text),
     "member.points": _attribute("points", "double", _number),
     "member.balance": _attribute("balance", "double", _number),

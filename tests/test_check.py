@@ -46,7 +46,7 @@ ANSWERS = [
     "14:17: a single value stands here, expected a list of groups",
     "15:25: '2 moons' stands here, expected a duration such as 5s, 10 min or 90 days",
     "16:1: unknown key 'recrod' (did you mean 'record'?), expected one of store, gateway, beacons, mqtt, receivers, "
-    "zones, rules, staff, privacy, presence, record",
+    "zones, rules, staff, privacy, presence, crowd, guest, record",
 ]
 
 
@@ -144,6 +144,34 @@ def test_a_rule_that_never_can_look_is_doubtful_when_it_was_asked_for() -> None:
         f"hushbell.yaml:6:43: warning: rule 'window-occasional' {doubt}",
     ]
     assert checked(six_lines(zones=zones, rules=""))[2] == []
+
+
+AIR = "[{id: door, driver: wifi, interface: wlan1}]"
+TILL = "[{id: door, driver: hostapd, control: /run/hostapd/wlan0, ssid: Lilac-Guest}]"
+CONNECTED = "[{id: entrance, kind: door, hear: [{receiver: door}]}]"
+BALANCE = "alert: {group: floor, text: 'has {balance}'}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "does", "doubt"),
+    [
+        ({"receivers": AIR}, BALANCE, "fresh"),
+        ({"receivers": AIR}, "offer: {id: new}\n  trust: weak", "weak"),
+        ({"receivers": AIR, "privacy": "{private_offers: [new]}"}, "offer: {id: new}", "fresh"),
+        ({"receivers": AIR}, "offer: {id: new}", ""),
+        ({}, BALANCE, ""),
+        ({"receivers": TILL, "zones": CONNECTED}, BALANCE, ""),
+    ],
+    ids=["private attribute", "trust asked for", "private offer", "nothing asked for", "beacons", "own keys"],
+)
+def test_a_rule_that_no_credential_here_can_satisfy_is_doubtful(changes: dict[str, str], does: str, doubt: str) -> None:
+    Path("ours.yaml").write_text(f"- name: ours\n  on: arrived\n  {does}\n", encoding="utf-8")
+    status, _, complained = checked(six_lines(rules="[./ours.yaml]", **changes))
+    assert status == 0
+    needs = f"rule 'ours' needs a credential that is {doubt}, and no receiver here hears one"
+    assert [line for line in complained if "needs a credential" in line] == (
+        [f"hushbell.yaml:6:9: warning: {needs}"] if doubt else []
+    )
 
 
 def test_everything_is_said_in_chinese_too() -> None:

@@ -304,3 +304,15 @@ def test_no_text_makes_it_raise(text: str) -> None:
 def test_zones_are_told_apart() -> None:
     assert verdict("zone.kind == 'outside'", situation(zone=PAVEMENT)) is None
     assert verdict("zone.kind == 'outside'", situation(zone=ENTRANCE)) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("member.days_since_visit > 30", Verdict("missing", "days_since_visit is missing", 1)),
+        ("!has(member.days_since_visit) || member.days_since_visit > 30", None),
+        ("'shoes' in member.usual_zones && size(member.usual_zones) == 2", None),
+    ],
+)
+def test_what_is_known_of_earlier_visits_can_be_asked(text: str, expected: Verdict | None) -> None:
+    assert verdict(text, situation(who=member(usual_zones=("shoes", "hats")))) == expected

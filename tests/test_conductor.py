@@ -1,8 +1,13 @@
 import asyncio
 import math
 from collections.abc import Callable
+from random import Random
 from typing import Any, cast
 
+import pytest
+from test_core import CARD, DOOR, START, a_core, a_member
+
+from drivers.sighting import Sighting
 from gateway.conductor import Conductor
 from gateway.core import Core
 from gateway.events import Outcome, StateRow
@@ -63,3 +68,25 @@ def test_a_clock_that_was_set_back_makes_the_core_wait() -> None:
 
 def test_the_real_core_fits_where_the_conductor_takes_one() -> None:
     assert {"deadline", "advance", "hear"} <= set(dir(Core))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frames_handed_over_in_batches_decide_what_they_would_one_by_one(seed: int) -> None:
+    draw = Random(seed)
+    heard = [
+        Sighting(START + at, "door", "ble", "ibeacon", round(draw.gauss(DOOR if at < 400 else -95, 6)), CARD)
+        for at in sorted(draw.uniform(0, 600) for _ in range(1200))
+    ]
+    alone, together = a_core(a_member()), a_core(a_member())
+    expected, said = Outcome(), Outcome()
+    for sighting in heard:
+        expected.merge(alone.hear([sighting]))
+    while heard:
+        size = draw.randint(1, 40)
+        said.merge(together.hear(heard[:size]))
+        del heard[:size]
+    end = START + 3600
+    expected.merge(alone.advance(end))
+    said.merge(together.advance(end))
+    assert said == expected
+    assert any(event.type == "hushbell.alert.raised" for event in said.events)

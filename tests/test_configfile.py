@@ -22,13 +22,14 @@ store: {id: lilac-01, name: 丁香路店, timezone: Asia/Shanghai, latitude: 31.
         opening_hours: "10:00-22:00", language: en}
 gateway: {id: door-pi, role: all-in-one, state: state}
 beacons: {namespace: 6e9d1c5a2b3f4e70}
-mqtt: {url: "mqtts://broker.lilac.example:8883", username: door-pi, password_file: mqtt-password, ca_file: ca.pem}
+mqtt: {url: "mqtts://broker.lilac.example:8883", username: door-pi, password_file: mqtt-password,
+       ca_file: ca.pem, cert_file: door-pi.pem, key_file: door-pi.key, home_assistant: yes}
 receivers:
   - {id: door, driver: ble, adapter: hci0,
      reference: {uuid: 6e9d1c5a-2b3f-4e70-8000-0000000000d0, major: 1, minor: 2}}
   - {id: air, driver: wifi, interface: wlan1, channels: [1, 6, 11], dwell: 500 ms, bssid: ["02:11:22:33:44:AA"]}
   - {id: guest-wifi, driver: hostapd, control: /run/hostapd/wlan0, ssid: Lilac-Guest}
-  - {id: members-app, driver: app}
+  - {id: members-app, driver: app, reference: {uuid: 6e9d1c5a-2b3f-4e70-8000-0000000000d0, major: 1, minor: 2}}
   - {id: stage, driver: simulator, socket: stage.sock}
 zones:
   - {id: pavement, kind: outside, hear: [{receiver: door, at_least: -88}]}
@@ -36,9 +37,9 @@ zones:
   - {id: floor, kind: inside, hear: [{receiver: guest-wifi}, {receiver: air, at_least: -75}, {receiver: members-app}]}
   - {id: door, kind: shelf, hear: [{receiver: stage, at_least: -72, offset: -2}]}
 rules: [returning-member, ./ours.yaml]
-staff: {groups: [{id: floor, devices: [badge-1, badge-2]}, {id: shoes}], quiet_hours: 21:30-10:00}
+staff: {groups: [{id: floor, devices: [badge-1, badge-2], escalate_to: shoes}, {id: shoes}], quiet_hours: 21:30-10:00}
 privacy: {visits: 60 days, alerts: 1 week, inactive_member: 6 months, minimum_count: 12,
-          private_attributes: [balance, points]}
+          private_attributes: [balance, points], private_offers: [voucher-50], private_addresses: yes}
 presence: {leave_after: 90 s}
 record: on
 """
@@ -54,6 +55,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
+    (tmp_path / "open").touch(0o644)
     return tmp_path / "hushbell.yaml"
 
 
@@ -88,12 +90,13 @@ def test_six_lines_are_enough_and_all_else_has_a_default(file: Path, shipped: di
     assert config.staff == Staff((Group("floor"),), None)
     assert config.privacy == Privacy()
     assert (config.leave_after_s, config.record, config.namespace) == (120.0, False, None)
+    assert not config.mqtt.home_assistant
 
 
 def test_every_key_is_read(file: Path, tmp_path: Path, shipped: dict[str, Path]) -> None:
     write_rules(tmp_path, ours="arrived")
-    for name in ("mqtt-password", "ca.pem"):
-        (tmp_path / name).touch()
+    for name in ("mqtt-password", "ca.pem", "door-pi.pem", "door-pi.key"):
+        (tmp_path / name).touch(0o600)
     config, found = read(file, FULL)
     assert all("warning: this version" in line for line in found)
     assert config is not None
@@ -106,7 +109,10 @@ def test_every_key_is_read(file: Path, tmp_path: Path, shipped: dict[str, Path])
     assert config.namespace == bytes.fromhex("6e9d1c5a2b3f4e70")
     assert config.mqtt.url == "mqtts://broker.lilac.example:8883"
     assert (config.mqtt.username, config.mqtt.password_file) == ("door-pi", tmp_path / "mqtt-password")
+    assert config.mqtt.urls == ("mqtts://broker.lilac.example:8883",)
     assert config.mqtt.ca_file == tmp_path / "ca.pem"
+    assert config.mqtt.home_assistant
+    assert (config.mqtt.cert_file, config.mqtt.key_file) == (tmp_path / "door-pi.pem", tmp_path / "door-pi.key")
     door, air, guest, app, stage = config.receivers
     assert (door.adapter, air.interface, air.channels) == ("hci0", "wlan1", (1, 6, 11))
     assert (air.dwell_s, air.bssids) == (0.5, frozenset({bytes.fromhex("0211223344aa")}))
@@ -118,9 +124,11 @@ def test_every_key_is_read(file: Path, tmp_path: Path, shipped: dict[str, Path])
     assert config.zones[2].hear[0] == Hear("guest-wifi", None)
     assert config.zones[3].hear == (Hear("stage", -72.0, -2.0),)
     assert config.rule_files == (shipped["returning-member"], tmp_path / "ours.yaml")
-    assert config.staff.groups == (Group("floor", ("badge-1", "badge-2")), Group("shoes"))
+    assert config.staff.groups == (Group("floor", ("badge-1", "badge-2"), "shoes"), Group("shoes"))
     assert config.staff.quiet_hours == Hours(time(21, 30), time(10))
     assert config.privacy.private_attributes == {"balance", "points"}
+    assert config.privacy.private_offers == {"voucher-50"}
+    assert config.privacy.private_addresses
     assert (config.privacy.visits_s, config.privacy.alerts_s) == (60 * 86400, 7 * 86400)
     assert (config.privacy.inactive_member_s, config.privacy.minimum_count) == (180 * 86400, 12)
     assert (config.leave_after_s, config.record) == (90.0, True)
@@ -181,6 +189,10 @@ WRONG = {
     "mqtt": [
         ("^{username: a}", "'url' is missing, mqtt needs it"),
         ("{url: ^127.0.0.1}", "this is no broker's address, expected one such as mqtt://127.0.0.1"),
+        ("{url: [mqtt://a, ^tcp://b]}", "unknown scheme 'tcp'"),
+        ("{url: mqtts://a, cert_file: ^hushbell.yaml}", "cert_file stands here without key_file"),
+        ("{url: mqtts://a, key_file: ^hushbell.yaml}", "key_file stands here without cert_file"),
+        ("{url: mqtts://a, username: a, username_file: ^hushbell.yaml}", "username stands here already"),
         ("{url: mqtt://a, ^password: x}", "a password does not belong in this file, expected password_file: the name"),
     ],
     "receivers": [
@@ -269,6 +281,8 @@ WRONG = {
         ("{groups: ^[]}", "at least one group is needed"),
         ("{groups: [{id: a}, {id: ^a}]}", "duplicate id 'a', it stands already on line 7"),
         ("{groups: [{id: a, devices: [b, ^b]}]}", "duplicate id 'b', it stands already on line 7"),
+        ("{groups: [{id: a, escalate_to: ^b}]}", "unknown group 'b', expected one of a"),
+        ("{groups: [{id: a, escalate_to: ^a}]}", "a group cannot escalate to itself"),
         ("{groups: [{id: a, devices: ^badge-1}]}", "a single value stands here, expected a list of devices"),
         ("{quiet_hours: ^22:00}", "'22:00' stands here, expected hours such as 10:00-22:00"),
     ],
@@ -320,7 +334,7 @@ DOUBTFUL = [
             "receivers": "[{id: a, driver: app}]",
             "zones": "[{id: a, kind: inside, hear: [{receiver: a}]}]",
         },
-        "this version cannot hear app, the receiver will be shown as failed",
+        "without a reference, which is the beacon that members' apps hear, nothing can be heard here",
     ),
     (
         {
@@ -334,6 +348,8 @@ DOUBTFUL = [
     ({"mqtt": "{url: mqtt://a, username: a, password_file: hushbell.yaml}"}, "in the clear, mqtts would hide it"),
     ({"mqtt": "{url: mqtts://a, password_file: hushbell.yaml}"}, "a password without username, brokers refuse that"),
     ({"mqtt": "{url: mqtts://a, username: a, password_file: secret}"}, "this file is not there"),
+    ({"mqtt": "{url: mqtts://a, username: a, password_file: open}"}, "others may read this file"),
+    ({"mqtt": "{url: [mqtt+unix:///a, mqtt://b], username: a, password_file: open}"}, "in the clear"),
     (
         {
             "receivers": "[{id: a, driver: ble}, {id: b, driver: ble, adapter: hci0}]",

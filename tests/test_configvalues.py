@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from gateway.config import Hours
 from gateway.configvalues import (
     Ids,
-    is_local,
     read_adapter,
     read_broker_url,
+    read_broker_urls,
     read_channel,
     read_file_beside,
     read_hours,
@@ -117,6 +117,9 @@ def test_a_time_zone_that_is_none_is_refused_without_one(name: str) -> None:
         "mqtt://127.0.0.1:1883/",
         "mqtts://broker.lilac.example:8883",
         "mqtt://[::1]:1883",
+        "ws://broker",
+        "wss://broker.lilac.example/mqtt",
+        "mqtt+unix:///run/mosquitto/mqtt.sock",
     ],
 )
 def test_brokers_are_addressed_by_url(url: str) -> None:
@@ -140,7 +143,8 @@ def test_brokers_are_addressed_by_url(url: str) -> None:
         ("mqtt://[nine]", "host or port is wrong"),
         ("mqtt://broker/shop", "nothing may follow"),
         ("mqtts://broker?x=1", "nothing may follow"),
-        ("ws://broker/mqtt", "unknown scheme 'ws', expected one of mqtt, mqtts"),
+        ("wss://broker/mqtt?x=1", "only a path may follow"),
+        ("mqtt+unix://mqtt.sock", "expected the absolute path of a socket"),
         ("mqtt://door:hunter2@broker", "a user or password does not belong"),
         ("mqtts://hunter2@broker:x", "a user or password does not belong"),
         ("hunter2", "this is no broker's address"),
@@ -161,12 +165,31 @@ def test_any_url_is_a_broker_or_one_fault(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "local"),
-    [("mqtt://localhost", True), ("mqtt://127.0.0.1", True), ("mqtt://[::1]:1", True),
-     ("mqtt://broker", False), ("mqtt://127.evil.example", False)],
-)  # fmt: skip
-def test_a_broker_on_this_machine_is_known_as_such(url: str, local: bool) -> None:
-    assert is_local(url) is local
+    ("text", "urls"),
+    [
+        ("mqtt://a", ("mqtt://a",)),
+        ("[mqtts://a, 'ws://b/mqtt']", ("mqtts://a", "ws://b/mqtt")),
+        ("[]", None),
+    ],
+)
+def test_brokers_may_be_several(text: str, urls: tuple[str, ...] | None) -> None:
+    assert read_broker_urls(value_of(text)) == urls
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("[]", "at least one broker is needed"),
+        ("[mqtt://a, mqtt://a]", "this broker stands already on line 1"),
+        ("[mqtt://a, tcp://hunter2]", "unknown scheme 'tcp'"),
+        ("{url: mqtt://a}", "expected a broker's address such as mqtt://127.0.0.1"),
+    ],
+)
+def test_what_is_wrong_with_several_brokers_is_told(text: str, wrong: str) -> None:
+    node = value_of(text)
+    read_broker_urls(node)
+    assert wrong in complaint(node)
+    assert "hunter2" not in complaint(node)
 
 
 @pytest.mark.parametrize("text", ["6e9d1c5a2b3f4e70", "6E9D1C5A-2B3F-4E70", "'6e9d1c5a2b3f4e70'"])

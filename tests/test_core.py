@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.sighting import Sighting
+from gateway.alerts import UNHEARD_AFTER_S
+from gateway.announcer import TEST_LIFE_S
 from gateway.assembly import make_core
-from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Reference, Store, Zone
+from gateway.config import Config, Gateway, Group, Hear, Mqtt, Receiver, Reference, Staff, Store, Zone
 from gateway.core import Core
 from gateway.events import DecisionRow, Event, Outcome
 from gateway.identifiers import Identifiers
@@ -111,6 +113,45 @@ def test_a_member_who_walks_in_raises_one_alert_within_two_seconds_of_the_door()
     assert (alert.data["rule"], alert.data["zone"], alert.data["verified"]) == ("returning-member", "entrance", False)
     assert START + 2 <= alert.time <= START + 4
     assert alert.expires == alert.time + 60
+
+
+APP = replace(
+    CONFIG,
+    receivers=(*CONFIG.receivers, Receiver("app", "app", reference=Reference(bytes(19) + b"\x07"))),
+    zones=(
+        *CONFIG.zones[:1],
+        Zone("entrance", "door", (Hear("door", -70.0), Hear("app", -90.0))),
+        *CONFIG.zones[2:],
+    ),
+)
+
+
+def hear_app(core: Core, member: str = "oX3f-91c2") -> Outcome:
+    out = Outcome()
+    for second in range(4):
+        out.merge(core.hear_app(START + second, START + second - 0.5, "app", member, -70))
+    out.merge(core.advance(START + 5))
+    return out
+
+
+def test_a_members_own_app_is_heard_as_fresh_where_the_shops_beacon_is() -> None:
+    out = hear_app(a_core(a_member(), config=APP))
+    (started,) = said(out, "visit.started")
+    assert (started.data["zone"], started.data["trust"], started.data["credential"]) == ("entrance", "fresh", "app")
+    (alert,) = said(out, "alert.raised")
+    assert alert.data["verified"]
+
+
+def test_an_app_of_somebody_without_consent_or_paused_is_a_count() -> None:
+    paused = a_member(choices={"paused_until": "2030-01-01T00:00:00Z"})
+    for core, member in (
+        (a_core(a_member(purposes=()), config=APP), "oX3f-91c2"),
+        (a_core(paused, config=APP), "oX3f-91c2"),
+        (a_core(config=APP), "nobody"),
+    ):
+        out = hear_app(core, member)
+        assert (out.events, out.decisions) == ([], [])
+        assert core.counts()["app heard, without consent or paused"] == 4
 
 
 def test_staff_never_read_the_members_id() -> None:
@@ -225,6 +266,198 @@ def test_an_alert_that_nobody_claims_expires_at_its_deadline() -> None:
     (expired,) = said(core.advance(START + 100), "alert.expired")
     assert expired.time == alert.expires
     assert not core.claim(START + 101, "floor", "badge-1", alert.data["alert"]).events
+
+
+ESCALATING = replace(
+    CONFIG, staff=Staff((Group("floor", ("badge-1",), "managers"), Group("managers", ("phone-1",), "floor")))
+)
+
+
+def a_shop_with(*online: str, config: Config = ESCALATING) -> Core:
+    """Return a core that is told of staff devices."""
+    core = a_core(a_member(), config=config)
+    core.roll_call(START)
+    for device in online:
+        core.device(START, device, online=True)
+    return core
+
+
+def told(out: Outcome) -> list[tuple[str, str]]:
+    """Return what was said of alerts, with the group."""
+    prefix = "hushbell.alert."
+    return [(e.type.removeprefix(prefix), e.data["group"]) for e in out.events if e.type.startswith(prefix)]
+
+
+def test_an_alert_that_its_group_can_hear_is_not_told_twice() -> None:
+    core = a_shop_with("badge-1")
+    out = hear(core, come_in())
+    out.merge(core.advance(START + 30))
+    assert told(out) == [("raised", "floor")]
+
+
+def test_an_alert_that_nobody_can_hear_is_unheard_and_raised_in_the_next_group() -> None:
+    core = a_shop_with("phone-1")
+    out = hear(core, come_in())
+    out.merge(core.advance(START + 30))
+    assert told(out) == [("raised", "floor"), ("unheard", "floor"), ("raised", "managers")]
+    first, unheard, second = (e for e in out.events if e.topic.startswith("alerts/"))
+    assert unheard.time == first.time + UNHEARD_AFTER_S
+    assert (unheard.data["reason"], unheard.data["escalated_to"]) == ("no device online", "managers")
+    assert (second.topic, second.data["alert"]) == ("alerts/managers", first.data["alert"])
+    assert second.data == first.data | {"group": "managers", "escalated_from": "floor"}
+    assert first.expires == second.expires == unheard.expires
+
+
+def test_where_nobody_is_anywhere_each_group_is_told_once_and_the_alert_expires_in_both() -> None:
+    core = a_shop_with()
+    out = hear(core, come_in())
+    out.merge(core.advance(START + 100))
+    assert told(out) == [
+        *[("raised", "floor"), ("unheard", "floor"), ("raised", "managers"), ("unheard", "managers")],
+        *[("expired", "floor"), ("expired", "managers")],
+    ]
+    assert said(out, "alert.unheard")[1].data["escalated_to"] is None
+
+
+def test_an_escalated_alert_is_claimed_once_and_cleared_from_both_groups() -> None:
+    core = a_shop_with("phone-1")
+    alert = said(hear(core, come_in(), frames(6, 4, DOOR)), "alert.raised")[0].data["alert"]
+    out = core.claim(START + 12, "managers", "phone-1", alert)
+    assert told(out) == [("claimed", "floor"), ("claimed", "managers")]
+    assert {event.data["device"] for event in out.events} == {"phone-1"}
+    assert told(core.claim(START + 13, "floor", "badge-1", alert)) == []
+    assert core.causes["claim refused"] == 1
+
+
+def test_a_device_that_comes_within_the_alerts_life_gets_it_and_one_that_comes_later_does_not() -> None:
+    core = a_shop_with()
+    first = said(hear(core, come_in(), frames(6, 10, DOOR)), "alert.raised")[0]
+    again = core.device(START + 20, "badge-1", online=True)
+    (raised,) = again.events
+    assert (raised.data, raised.expires) == (first.data, first.expires)
+    assert told(core.device(START + 21, "badge-1", online=True)) == []
+    assert "unheard" not in dict(told(core.advance(START + 40)))
+    core.advance(START + 100)
+    core.device(START + 101, "badge-1", online=False)
+    assert told(core.device(START + 102, "badge-1", online=True)) == []
+
+
+def test_a_device_that_comes_before_the_alert_counts_as_unheard_gets_it_too() -> None:
+    core = a_shop_with()
+    assert told(hear(core, frames(0, 2, WINDOW), frames(2, 2, DOOR))) == [("raised", "floor")]
+    assert told(core.device(START + 4.5, "badge-1", online=True)) == [("raised", "floor")]
+    assert told(core.advance(START + 30)) == []
+
+
+def test_when_the_last_device_dies_with_the_alert_on_its_screen_the_alert_is_unheard_too() -> None:
+    core = a_shop_with("badge-1")
+    hear(core, come_in())
+    core.device(START + 20, "badge-1", online=False)
+    assert told(core.advance(START + 22.9)) == []
+    assert told(core.advance(START + 23)) == [("unheard", "floor"), ("raised", "managers")]
+
+
+def test_a_device_that_is_away_for_a_moment_misses_nothing_and_nobody_is_told() -> None:
+    core = a_shop_with("badge-1")
+    hear(core, come_in())
+    core.device(START + 20, "badge-1", online=False)
+    assert told(core.device(START + 21, "badge-1", online=True)) == [("raised", "floor")]
+    assert told(core.advance(START + 40)) == []
+
+
+def test_a_claimed_alert_is_not_missed_and_one_that_is_given_back_is() -> None:
+    core = a_shop_with("badge-1")
+    alert = said(hear(core, come_in()), "alert.raised")[0].data["alert"]
+    core.claim(START + 10, "floor", "badge-1", alert)
+    core.device(START + 11, "badge-1", online=False)
+    assert told(core.advance(START + 20)) == []
+    assert told(core.claim(START + 21, "floor", "badge-1", alert, "release")) == [("raised", "floor")]
+    assert told(core.advance(START + 25)) == [("unheard", "floor"), ("raised", "managers")]
+
+
+def test_as_long_as_nothing_is_known_of_devices_no_alert_is_unheard() -> None:
+    core = a_core(a_member(), config=ESCALATING)
+    hear(core, come_in())
+    assert told(core.advance(START + 20)) == []
+    assert told(core.roll_call(START + 21)) == []
+    assert told(core.advance(START + 25)) == [("unheard", "floor"), ("raised", "managers")]
+
+
+def test_after_a_restart_an_open_alert_is_still_seen_to_and_what_was_missed_still_comes() -> None:
+    core = a_shop_with()
+    before = hear(core, come_in(), frames(6, 1, DOOR))
+    assert told(before)[1:] == [("unheard", "floor"), ("raised", "managers")]
+    after = a_core(a_member(), config=ESCALATING, run=b"2")
+    after.restore(before.state.values(), START + 12)
+    after.roll_call(START + 12)
+    assert told(after.device(START + 12, "badge-1", online=True)) == [("raised", "floor")]
+    assert told(after.advance(START + 16)) == [("unheard", "managers")]
+
+
+def test_a_claim_from_outside_the_group_takes_nothing() -> None:
+    core = a_shop_with("badge-1")
+    alert = said(hear(core, come_in()), "alert.raised")[0].data["alert"]
+    assert told(core.claim(START + 10, "floor", "phone-1", alert)) == []
+    assert core.causes["claim from outside the group"] == 1
+
+
+def test_a_test_buzz_is_an_alert_about_nobody_that_is_claimed_and_expires_like_any_other() -> None:
+    core = a_shop_with("badge-1")
+    out, alert = core.buzz(START, "floor")
+    (raised,) = out.events
+    assert raised.data["test"] is True
+    assert raised.member is None
+    assert "试铃" in raised.data["text"]
+    assert "Test" in raised.data["text"]
+    assert raised.expires == START + TEST_LIFE_S
+    (claimed,) = core.claim(START + 2, "floor", "badge-1", alert.id).events
+    assert (claimed.data["device"], claimed.data["test"]) == ("badge-1", True)
+    assert told(core.claim(START + 3, "floor", "badge-1", alert.id, "release")) == [("raised", "floor")]
+    assert told(core.advance(START + 60)) == [("expired", "floor")]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 10),
+            st.sampled_from(["badge-1", "phone-1"]),
+            st.sampled_from(["come", "go", "claim", "release", "buzz", "wait"]),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_devices_do_an_alert_is_raised_first_and_over_once_in_each_group(
+    steps: list[tuple[float, str, str]],
+) -> None:
+    """Invariant: in each group raised comes first, nothing after expired; unheard never where a device is online."""
+    core = a_shop_with()
+    homes = {"badge-1": "floor", "phone-1": "managers"}
+    online: set[str] = set()
+    t, out, alerts = START, Outcome(), ["a-none"]
+    for wait, device, what in steps:
+        before = core.advance(t := t + wait)
+        assert not {group for kind, group in told(before) if kind == "unheard"} & {homes[d] for d in online}
+        out.merge(before)
+        group = homes[device]
+        match what:
+            case "come" | "go":
+                (online.add if what == "come" else online.discard)(device)
+                out.merge(core.device(t, device, online=what == "come"))
+            case "claim" | "release":
+                out.merge(core.claim(t, group, device, alerts[-1], "claim" if what == "claim" else "release"))
+            case "buzz":
+                buzzed, alert = core.buzz(t, group)
+                out.merge(buzzed)
+                alerts.append(alert.id)
+    out.merge(core.advance(t + 100))
+    lives: dict[tuple[str, str], list[str]] = {}
+    for event in out.events:
+        lives.setdefault((event.data["alert"], event.data["group"]), []).append(event.type.rpartition(".")[2])
+    for life in lives.values():
+        assert life[0] == "raised"
+        assert life.count("expired") <= 1
+        assert "expired" not in life[:-1]
+        assert life[-1] in ("expired", "claimed")
 
 
 def test_a_member_who_is_removed_is_forgotten_at_once_and_the_staffs_alert_is_cleared() -> None:
@@ -394,9 +627,9 @@ def test_trust_goes_with_the_credential_that_gave_it() -> None:
     card = a_member().credentials[0].as_json()
     core = a_core(a_member(credentials=[card, keyed]))
     hear(core, come_in(), [Sighting(START + 6, "air", "wifi", "station", identity=b"k-7781", own_network=True)])
-    assert core.visits["oX3f-91c2"].trust.word == "fresh"
+    before = core.visits["oX3f-91c2"].trust
     core.put_members(START + 7, [a_member()])
-    assert core.visits["oX3f-91c2"].trust.word == "hint"
+    assert (before.word, core.visits["oX3f-91c2"].trust.word) == ("fresh", "hint")
 
 
 def test_every_decision_says_rule_line_and_reason() -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway.identity.credentials import KINDS, MOST_CREDENTIALS, Credential, parse_credential, parse_credentials
-from gateway.identity.fields import Fields, MemberError
+from gateway.contract.member import MOST_CREDENTIALS
+from gateway.identity.credentials import KINDS, Credential, parse_credential
+from gateway.identity.fields import MemberError
+from gateway.identity.member import parse_member
 
 UUID = "6e9d1c5a-2b3f-4e70-9a11-0c5d7e3f2b18"
 KEY_16 = "ec0234a357c8ad05341010a60a397d9b"
@@ -112,19 +114,19 @@ def test_a_fault_names_its_field_and_what_is_expected(value: object, field: str,
 
 
 def test_a_credential_that_stands_twice_is_told() -> None:
-    fields = Fields({"credentials": [SPELT[0][0], SPELT[5][0], SPELT[0][0]]}, "", ("credentials",))
+    twice = [SPELT[0][0], SPELT[5][0], SPELT[0][0]]
     with pytest.raises(MemberError, match=r"credentials\[2\]: stands already at credentials\[0\]"):
-        parse_credentials(fields)
+        parse_member({"member": "0b54", "credentials": twice})
 
 
 @pytest.mark.parametrize("value", [{}, "x", None])
 def test_credentials_are_a_list(value: object) -> None:
     with pytest.raises(MemberError, match="credentials: expected a list"):
-        parse_credentials(Fields({"credentials": value}, "", ("credentials",)))
+        parse_member({"member": "0b54", "credentials": value})
 
 
 def test_too_many_credentials_are_too_large() -> None:
     many = [{"kind": "app", "id": str(i)} for i in range(MOST_CREDENTIALS + 1)]
     with pytest.raises(MemberError) as caught:
-        parse_credentials(Fields({"credentials": many}, "", ("credentials",)))
+        parse_member({"member": "0b54", "credentials": many})
     assert (caught.value.code, caught.value.field) == ("too_large", "credentials")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from virtual_broker import VirtualBroker, running_broker
@@ -69,6 +70,11 @@ def ask(client: VirtualClient, command: str, arguments: Any) -> dict[str, Any]:
     client.request(f"{ROOT}/commands/{command}", arguments, answers, b"1")
     client.wait_until(lambda: any(m.topic == answers for m in client.received))
     return dict(next(m for m in client.received if m.topic == answers).body)
+
+
+def unfit(body: Any) -> bytes:
+    """Write what is not as the contract has it, which the client would not send by mistake."""
+    return json.dumps(body).encode()
 
 
 def test_a_members_card_at_the_door_buzzes_the_badges_and_the_first_claim_is_told(
@@ -139,13 +145,13 @@ def test_the_back_end_puts_pauses_and_removes_members_and_every_refusal_names_it
     member = a_member("oK7a-40d1", card)
     assert ask(client, "members.put", member) == {"ok": True, "result": {"member": "oK7a-40d1"}}
     member["credentials"][0]["uuid"] = "no uuid"
-    refused = ask(client, "members.put", member)
+    refused = ask(client, "members.put", unfit(member))
     assert (refused["error"]["code"], refused["error"]["field"]) == ("invalid", "credentials[0].uuid")
     assert ask(client, "members.put", a_member("13812345678"))["error"]["code"] == "refused"
     assert ask(client, "members.put", a_member("oTaken-01", card))["error"]["field"] == "credentials[0]"
     assert ask(client, "members.pause", {"member": "nobody-here", "until": None})["error"]["code"] == "unknown"
     assert ask(client, "members.remove", {"member": "oK7a-40d1"})["ok"]
-    assert ask(client, "no.such", {})["error"]["code"] == "unknown"
+    assert ask(client, "no.such", unfit({}))["error"]["code"] == "unknown"
     assert ask(client, "status", {})["result"]["state"] == "online"
     listed = hushbell("members", "list", "--config", "hushbell.yaml", folder=daemon.folder)
     assert [json.loads(line)["member"] for line in listed.stdout.splitlines()] == ["oX3f-91c2"]
@@ -221,7 +227,7 @@ def test_a_card_is_enrolled_by_holding_it_to_the_receiver(daemon: VirtualDaemon,
                 hushbell,
                 *("enrol", "--config", "hushbell.yaml", "--greeting", "赵小姐", "--seconds", "20"),
                 folder=daemon.folder,
-                text="y\n",
+                text="y\nn\ny\n",
             )
         )
         while not enrol.done():
@@ -234,6 +240,8 @@ def test_a_card_is_enrolled_by_holding_it_to_the_receiver(daemon: VirtualDaemon,
     assert "recognise" in output.lower()
     (raised,) = wait_for(client, "alert.raised")
     assert raised.body["data"]["greeting"] == "赵小姐"
+    listed = hushbell("members", "list", "--config", "hushbell.yaml", folder=daemon.folder).stdout
+    assert '"ibeacon"], "purposes": ["offers", "recognise"]' in listed
 
 
 def test_an_enrolment_without_a_daemon_or_a_card_says_so(tmp_path: Path) -> None:
@@ -318,6 +326,6 @@ def test_killed_at_random_points_and_cut_off_every_event_arrives_under_one_id(
 def _stored_events(file: Path) -> list[str]:
     connection = sqlite3.connect(file)
     try:
-        return [row[0] for row in connection.execute("SELECT id FROM events WHERE gone IS NULL")]
+        return [str(UUID(bytes=row[0])) for row in connection.execute("SELECT id FROM events WHERE gone IS NULL")]
     finally:
         connection.close()

@@ -70,7 +70,7 @@ def commands_of(of: ArgumentParser, prefix: str = "") -> Iterator[str]:
     for branch in branches:
         for name, below in branch.choices.items():
             yield from commands_of(below, f"{prefix}{name} ")
-    if not branches:
+    if not any(branch.required for branch in branches):
         yield prefix.strip()
 
 

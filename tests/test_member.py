@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity.credentials import MOST_CREDENTIALS
-from gateway.identity.member import MOST_CHOICES, Member, MemberError, parse_member
+from gateway.contract.member import MOST_CHOICES, MOST_CREDENTIALS
+from gateway.identity.member import Member, MemberError, parse_member, stored_member
 
 EXAMPLE = json.loads("""
 {"member": "oX3f-91c2", "credentials": [
@@ -71,6 +71,20 @@ def test_a_pause_holds_until_its_end(paused: str | None, t: float, recognisable:
     assert parse_member(member.as_json()) == member
 
 
+def test_a_stored_member_comes_back_and_a_damaged_one_is_told_without_a_word_of_it() -> None:
+    text = json.dumps(EXAMPLE)
+    assert stored_member(text) == parse_member(EXAMPLE)
+    for damaged in (
+        text[:-1],
+        text.replace("ibeacon", "zq_secret"),
+        text.replace('"oX3f-91c2"', "7"),
+        text.replace("6e9d", "zq_s"),
+    ):
+        with pytest.raises(MemberError) as caught:
+            stored_member(damaged)
+        assert str(caught.value) == "is not as this version stores a member"
+
+
 def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in EXAMPLE.items() if key != name}
 
@@ -89,7 +103,7 @@ FAULTS: list[tuple[object, str, str, str]] = [
     (EXAMPLE | {"x y": []}, "invalid", "?", "is no known field"),
     (EXAMPLE | {"credentials": {}}, "invalid", "credentials", "expected a list"),
     (EXAMPLE | {"credentials": [{"kind": "wifi"}]}, "invalid", "credentials[0].address", "is missing"),
-    (EXAMPLE | {"consent": [{"purpose": "all"}]}, "invalid", "consent[0].purpose", "expected one of recognise"),
+    (EXAMPLE | {"consent": [{"purpose": "all"}]}, "invalid", "consent[0].purpose", "expected one of offers"),
     (EXAMPLE | {"consent": [EXAMPLE["consent"][0]] * 33}, "too_large", "consent", "at most 32"),
     (EXAMPLE | {"greeting": None}, "invalid", "greeting", "expected text"),
     (EXAMPLE | {"greeting": "王" * 65}, "invalid", "greeting", "0 to 64 characters"),

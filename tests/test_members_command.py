@@ -1,9 +1,10 @@
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from virtual_daemon import CARD, VirtualDaemon, a_member, hushbell
+from virtual_daemon import CARD, COMMAND, VirtualDaemon, a_member, environment, hushbell
 
 
 @pytest.fixture
@@ -35,7 +36,10 @@ def test_bad_lines_are_told_one_by_one_and_the_good_ones_go_in(shop: Path) -> No
     taken = json.dumps(a_member("somebody-else"))
     status, said, told = put(shop, json.dumps(a_member()), "{", phone, "", taken)
     assert (status, said) == (1, "1 put, 3 refused")
-    assert [line.split(":")[2] for line in told] == ["2", "3", "5"]
+    assert [line.split(":")[:2] for line in told] == [["members.jsonl", number] for number in ("2", "3", "5")]
+    assert told[0] == "members.jsonl:2: not JSON in UTF-8"
+    assert told[1].startswith("members.jsonl:3: member: holds a phone number")
+    assert told[2] == "members.jsonl:5: credentials[0]: belongs to another member"
     assert "13800138000" not in "".join(told)
     assert [member["member"] for member in listed(shop)] == ["oX3f-91c2"]
 
@@ -74,3 +78,92 @@ def test_a_pause_needs_a_time(shop: Path) -> None:
     done = hushbell("members", "pause", "oX3f-91c2", "tomorrow", "--config", "hushbell.yaml", folder=shop)
     assert done.returncode == 2
     assert "paused_until" in done.stderr
+
+
+def members(shop: Path, *arguments: str) -> tuple[int, list[str], str]:
+    done = hushbell("members", *arguments, "--config", "hushbell.yaml", folder=shop)
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def many(count: int) -> list[str]:
+    cards = (CARD[:-3] + number.to_bytes(3, "big") for number in range(count))
+    return [json.dumps(a_member(f"oMany-{number:04}", card)) for number, card in enumerate(cards)]
+
+
+def test_a_pause_is_over_at_its_time_or_now(shop: Path) -> None:
+    put(shop, json.dumps(a_member()))
+    assert members(shop, "pause", "oX3f-91c2", "2099-01-01T08:00:00+08:00")[0] == 0
+    assert listed(shop)[0]["paused_until"] == "2099-01-01T00:00:00.000+00:00"
+    assert members(shop, "pause", "oX3f-91c2", "now")[0] == 0
+    assert "paused_until" not in listed(shop)[0]
+
+
+def test_an_export_gives_every_row_about_one_member_and_no_others(shop: Path) -> None:
+    put(shop, *many(3))
+    status, lines, _ = members(shop, "export", "oMany-0001")
+    (row,) = map(json.loads, lines)
+    assert (status, row["member"], row["what"], row["row"]["greeting"]) == (0, "oMany-0001", "member", "王女士")
+    assert {json.loads(line)["member"] for line in members(shop, "export")[1]} == {f"oMany-{n:04}" for n in range(3)}
+    assert members(shop, "export", "oMany-000") == (2, [], "hushbell: no member has this id\n")
+
+
+def test_what_was_put_before_is_put_again_without_harm(shop: Path) -> None:
+    put(shop, *many(20))
+    before = (shop / "state/hushbell.db").read_bytes()
+    assert put(shop, *many(20))[:2] == (0, "20 put (20 of them were there already), 0 refused")
+    assert put(shop, *many(22))[:2] == (0, "22 put (20 of them were there already), 0 refused")
+    assert len(listed(shop)) == 22
+    assert before != (shop / "state/hushbell.db").read_bytes()
+
+
+def test_the_same_member_twice_in_a_file_ends_as_on_the_last_line(shop: Path) -> None:
+    one, other = a_member(greeting="王小姐"), a_member()
+    put(shop, json.dumps(other))
+    assert put(shop, json.dumps(one), json.dumps(other), json.dumps(one))[0] == 0
+    assert json.loads(members(shop, "export", "oX3f-91c2")[1][0])["row"]["greeting"] == "王小姐"
+
+
+def test_a_card_passes_to_another_member_where_the_first_gives_it_up(shop: Path) -> None:
+    put(shop, json.dumps(a_member()))
+    gone = a_member() | {"credentials": []}
+    assert put(shop, json.dumps(gone), json.dumps(a_member("somebody-else")))[0] == 0
+    assert [member["credentials"] for member in listed(shop)] == [[], ["ibeacon"]]
+
+
+def test_an_import_that_is_killed_goes_on_where_it_is_started_again(shop: Path) -> None:
+    (shop / "members.jsonl").write_text("\n".join(many(6000)), encoding="utf-8")
+    command = [*COMMAND, "members", "put", "members.jsonl", "--config", "hushbell.yaml"]
+    first = subprocess.Popen(command, cwd=shop, env=environment(), stderr=subprocess.PIPE, text=True)
+    assert first.stderr is not None
+    assert "lines" in first.stderr.readline()  # it tells how far it is once a second
+    first.kill()
+    first.wait()
+    first.stderr.close()
+    some = len(listed(shop))
+    assert 0 < some < 6000
+    assert some % 1000 == 0
+    status, said, told = put(shop, *many(6000))
+    assert (status, said) == (0, f"6000 put ({some} of them were there already), 0 refused")
+    assert all(line.startswith("hushbell: members.jsonl: ") for line in told)
+    assert len(listed(shop)) == 6000
+
+
+def test_who_takes_consent_back_is_noise_and_leaves_no_key_behind_however_often_it_is_put(shop: Path) -> None:
+    irk = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+    keyed = a_member()
+    keyed["credentials"] = [*keyed["credentials"], {"kind": "irk", "key": irk}]
+    put(shop, json.dumps(keyed))
+    for _ in range(2):
+        assert put(shop, json.dumps(keyed | {"consent": []}))[0] == 0
+        assert listed(shop) == [{"member": "oX3f-91c2", "credentials": [], "purposes": []}]
+        blobs = b"".join(path.read_bytes() for path in (shop / "state").rglob("*") if path.is_file())
+        assert not [
+            form for form in (irk.encode(), bytes.fromhex(irk), CARD, CARD[:16].hex().encode()) if form in blobs
+        ]
+    assert put(shop, json.dumps(keyed))[0] == 0
+    assert listed(shop)[0]["credentials"] == ["ibeacon", "irk"]
+
+
+def test_who_never_agreed_is_enrolled_with_credentials_and_waits_for_a_receipt(shop: Path) -> None:
+    put(shop, json.dumps(a_member() | {"consent": []}))
+    assert listed(shop) == [{"member": "oX3f-91c2", "credentials": ["ibeacon"], "purposes": []}]

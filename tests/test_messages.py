@@ -13,6 +13,9 @@ from rules.messages import Language, language_of, say, speak
 ROOT = Path(__file__).resolve().parent.parent
 SPEAKERS = (
     *(ROOT / "rules" / f"{name}.py" for name in ("composer", "document")),
+    ROOT / "gateway" / "crowd" / "settings.py",
+    *(ROOT / "gateway" / "calibrate" / f"{name}.py" for name in ("amend", "marks", "report", "walk", "zones")),
+    ROOT / "gateway" / "guest" / "settings.py",
     *(ROOT / "gateway" / f"{name}.py" for name in ("check", "configfile", "configvalues", "layout")),
 )
 
@@ -64,7 +67,7 @@ def spoken(tree: ast.AST) -> Iterator[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            if name in ("say", "fault", "unexpected", "misshapen", "items", "RefusedError", "_matching"):
+            if name in ("say", "told", "fault", "unexpected", "misshapen", "items", "RefusedError", "_matching"):
                 for argument in call.args:
                     yield from literals(argument)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.presence import Rooms, load_rooms, score_rooms
+from benchmarks.hardships import Hard, hardships
+from benchmarks.presence import Itinerary, Rooms, load_rooms, score_rooms
+from gateway.heard import Heard
 
 CORPUS = os.environ.get("HUSHBELL_CORPUS")
 
@@ -32,6 +34,23 @@ def test_rooms_are_named_and_right_for_each_beacon_and_period(at_least: float) -
             assert period.right >= 0.99 * period.named
     for beacon, legs in score.legs.items():
         assert score.moves[beacon] <= 1.75 * legs
+
+
+@pytest.fixture(scope="module")
+def recorded() -> tuple[list[Heard], Itinerary]:
+    return load_rooms(Path(CORPUS or "") / "room-beacons", "four-rooms-2015-03-07")
+
+
+HARD = list(hardships("125678", ["Room201", "Room202", "Room203", "Room204"]))
+
+
+@pytest.mark.parametrize("hard", HARD, ids=[hard.name for hard in HARD])
+def test_rooms_are_right_however_much_worse_they_are_heard(recorded: tuple[list[Heard], Itinerary], hard: Hard) -> None:
+    frames, itinerary = recorded
+    score = score_rooms(hard.make(frames), itinerary)
+    assert score.sparing(hard.doubtful).named >= 0.85
+    assert score.right >= 0.99
+    assert score.moves_a_leg <= 1.75
 
 
 @pytest.mark.parametrize(("run", "at_most"), [("four-rooms-2015-03-13", 18), ("two-rooms-2015-03-03", 14)])

@@ -90,3 +90,42 @@ def test_frames_of_real_libraries_become_alerts_and_lost_radios_a_degraded_statu
         assert not any(b"canary" in m.payload for m in client.received)
         assert "canary" not in shop.log
         assert events("visit.started")[1]["data"]["credential"] == "wifi"  # type: ignore[index]
+
+
+TWO_ADAPTERS = """\
+store: {{id: lilac-01, timezone: Asia/Shanghai}}
+gateway: {{id: door-pi, state: state}}
+mqtt: {{url: "{url}"}}
+receivers: [{{id: door, driver: ble, adapter: hci0}}, {{id: back, driver: ble, adapter: hci1}}]
+zones:
+  - {{id: entrance, kind: door, hear: [{{receiver: door, at_least: -70}}]}}
+  - {{id: rear, kind: inside, hear: [{{receiver: back, at_least: -70}}]}}
+"""
+
+
+def test_the_end_of_dbus_is_told_in_words_and_not_by_what_the_libraries_raised(tmp_path: Path) -> None:
+    with (
+        running_broker(tmp_path / "broker") as broker,
+        PrivateBus() as bus,
+        VirtualClient(broker.port, "everything", STATUS) as client,
+    ):
+        shop = VirtualDaemon(tmp_path / "shop", broker.url, TWO_ADAPTERS, DBUS_SYSTEM_BUS_ADDRESS=bus.address)
+
+        def all_are(state: str) -> bool:
+            found = [m.body for m in client.received if m.payload]
+            return bool(found) and found[-1].get("receivers") == {"door": state, "back": state}
+
+        async def play() -> None:
+            for _ in range(3):
+                async with VirtualBlueZ(bus.address) as bluez:
+                    bluez.add_adapter("hci0")
+                    bluez.add_adapter("hci1", address="DC:A6:32:00:00:02")
+                    await until(client, lambda: all_are("hearing"))
+                    bus.stop()
+                    await until(client, lambda: all_are("missing"))
+                bus.start()
+
+        with shop:
+            asyncio.run(play())
+        assert "the D-Bus system bus went away" in shop.log
+        assert "Traceback" not in shop.log

@@ -3,10 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.contract import member as contract
 from gateway.identity.fields import MemberError
-from gateway.identity.receipts import Receipt, accept_receipts, is_signed_by, parse_receipt, sign_receipt
+from gateway.identity.receipts import Receipt, Receipts, accept_receipts, is_signed_by, parse_receipt, sign_receipt
 
 KEY = b"\x11" * 32
 TEXT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -88,7 +92,7 @@ def test_a_receipt_that_this_gateway_never_signed_is_refused() -> None:
     ("said", "field", "message"),
     [
         ("recognise", "", "expected an object"),
-        (SAID | {"purpose": "recognize"}, ".purpose", "expected one of recognise, zones, offers"),
+        (SAID | {"purpose": "recognize"}, ".purpose", "expected one of offers, recognise, zones"),
         (SAID | {"purpose": None}, ".purpose", "expected one of"),
         (SAID | {"text": ""}, ".text", "1 to 128 characters"),
         (SAID | {"language": "chinese!"}, ".language", "a language as in zh"),
@@ -112,3 +116,29 @@ def test_a_receipt_that_lacks_what_was_agreed_to_is_none(said: object, field: st
 def test_a_signature_is_not_printed() -> None:
     signed = sign_receipt(receipt(), MEMBER, "door-pi", KEY)
     assert "signature" not in repr(signed)
+
+
+SAYINGS = st.builds(
+    contract.Receipt,
+    purpose=st.sampled_from(["recognise", "zones", "offers"]),
+    text=st.sampled_from([TEXT, "0" * 64]),
+    language=st.sampled_from(["zh", "en"]),
+    act=st.text(min_size=1, max_size=5),
+    at=st.sampled_from(["2026-11-01T09:00:00+08:00", "2026-11-01T09:00:00Z"]),
+)
+SIGNED = st.builds(
+    lambda said, gateway, signature: msgspec.structs.replace(said, gateway=gateway, signature=signature.hex()),
+    SAYINGS,
+    st.sampled_from(["door-pi", "till-pi"]),
+    st.binary(min_size=32, max_size=32),
+)
+
+
+@given(st.lists(SAYINGS | SIGNED, max_size=5))
+def test_receipts_kept_in_little_room_come_back_as_they_were(said: list[contract.Receipt]) -> None:
+    """All of them, in their order, signed or not, and equal to a tuple of the same."""
+    kept = Receipts.of(said)
+    alone = tuple(parse_receipt(msgspec.to_builtins(each), "consent[0]") for each in said)
+    assert [receipt.as_json() for receipt in kept] == msgspec.to_builtins(said)
+    assert (kept == alone, alone == kept, len(kept), hash(kept)) == (True, True, len(said), hash(alone))
+    assert kept.purposes == {receipt.purpose for receipt in alone}

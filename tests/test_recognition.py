@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from drivers.sighting import Kind, Radio, Sighting
+from gateway.contract.words import CredentialKind
 from gateway.heard import Heard
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member, parse_member
@@ -71,7 +72,9 @@ def sighting(kind: Kind = "ibeacon", **more: Any) -> Sighting:
         (sighting("station", address=STRANGER, identity=b"k-7781", own_network=True), "wifi-key", Trust.FRESH),
     ],
 )
-def test_a_consented_member_is_recognised_by_any_credential(heard: Sighting, credential: str, trust: Trust) -> None:
+def test_a_consented_member_is_recognised_by_any_credential(
+    heard: Sighting, credential: CredentialKind, trust: Trust
+) -> None:
     register = enrolled(member("oX3f-91c2", *CREDENTIALS))
     assert register.recognise(heard) == Heard(T, "oX3f-91c2", "door", heard.radio, -61, trust, credential)
 

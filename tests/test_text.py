@@ -115,6 +115,7 @@ def test_a_value_steers_no_screen(odd: str) -> None:
         ("{member.attributes}", 0, "unknown placeholder {member.attributes}"),
         ("{member.visits_30d}", 0, "unknown placeholder {member.visits_30d}"),
         ("{facts}", 0, "unknown placeholder {facts}"),
+        ("{facts\n \u2028of}", 0, "unknown placeholder {facts of}"),
         ("{greeting} {", 11, "a single '{' stands here"),
         ("greeting}", 8, "a single '}' stands here"),
         ("{{greeting}}", 0, "a single '{' stands here"),

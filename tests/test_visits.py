@@ -310,12 +310,10 @@ def restarted(presence: Presence, zones: Sequence[Zone], now: float) -> Presence
 def test_a_visit_goes_on_after_a_restart() -> None:
     before = Presence(SIX_LINES, LEAVE_S)
     play(before, adverts("door", -60, 0, 10), until=10)
-    before.visits["m"].alias = "v-1"
     after = restarted(before, SIX_LINES, 40)
     changes = play(after, adverts("door", -80, 45, 70))
     assert told(changes) == ["moved inside", "ended inside"]
     assert changes[-1].visit.started == before.visits["m"].started
-    assert changes[-1].visit.alias == "v-1"
     assert [zone for zone, _ in changes[-1].visit.route] == ["entrance", None]
 
 

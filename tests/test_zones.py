@@ -17,6 +17,7 @@ from gateway.presence.zones import (
     LIKELY,
     NOWHERE,
     NOWHERE_S,
+    STAYING,
     Hold,
     Link,
     Odds,
@@ -212,10 +213,14 @@ def test_a_zone_is_held_since_the_frame_that_first_spoke_for_it() -> None:
     assert [found for found in since if found is not None] == [1.25]
 
 
-def test_confidence_follows_the_odds_of_the_held_zone() -> None:
+def test_confidence_follows_the_odds_of_the_held_zone_and_of_staying_there() -> None:
     hold = holding(0)
     hold_for(hold, Odds(0, 0.7, 0.7, 0.3), 30.0)
-    assert hold.confidence == pytest.approx(0.7, abs=0.01)
+    assert hold.confidence == pytest.approx(STAYING * 0.7 / (STAYING * 0.7 + 0.3), abs=0.01)
+
+
+def test_no_zone_is_taken_that_is_less_probable_than_not() -> None:
+    assert hold_for(holding(0), Odds(1, 0.45, 0.2, 0.35), 60.0, plan=DOORED, within=False) is None
 
 
 # What agrees

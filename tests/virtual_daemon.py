@@ -22,6 +22,7 @@ CARD = bytes.fromhex("6e9d1c5a2b3f4e709a110c5d7e3f2b18000e0817")
 ADDRESS = b"\xc0\0\0\0\0\1"
 WINDOW_DBM, DOOR_DBM = -80, -50
 STOP_S = 15.0
+HEARING_S = 30.0
 
 CONFIG = """\
 store: {{id: lilac-01, timezone: Asia/Shanghai}}
@@ -90,6 +91,17 @@ class VirtualDaemon:
     def log(self) -> str:
         return (self.folder / "log").read_text(encoding="utf-8")
 
+    def memory(self) -> bytes:
+        """Return all that the running daemon has in memory of its own. Raises OSError without the right to look."""
+        pid = self._process.pid if self._process else 0
+        spans = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+        found = []
+        with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for start, end in (span[0].split("-") for span in spans if span[1].startswith("rw")):
+                memory.seek(int(start, 16))
+                found.append(memory.read(int(end, 16) - int(start, 16)))
+        return b"".join(found)
+
     def put(self, *members: dict[str, Any]) -> None:
         """Put members by the command line."""
         file = self.folder / "members.jsonl"
@@ -133,9 +145,10 @@ class VirtualDaemon:
         self.air.vanish()
 
     async def hearing(self) -> None:
-        """Wait until both radios are connected."""
-        await self.door.connected()
-        await self.air.connected()
+        """Wait until both radios are connected. Raises TimeoutError."""
+        async with asyncio.timeout(HEARING_S):
+            await self.door.connected()
+            await self.air.connected()
 
     async def stand(self, dbm: int, seconds: float, card: bytes = CARD) -> None:
         """Let a card send ten adverts a second."""

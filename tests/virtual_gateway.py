@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import gc
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 from drivers.driver import Driver, RadioState
 from drivers.sighting import Sighting
 
 WITHIN_S = 10.0
+SCENE_S = 30.0
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def play(
+    scene: Coroutine[Any, Any, None],
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+    within_s: float = SCENE_S,
+) -> None:
+    """Play a scene within bounds; it may leave no task behind and no file open. `run` gives it its loop."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(within_s):
+            await scene
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    before = open_files()
+    run(bounded())
+    gc.collect()
+    assert open_files() == before
 
 
 class VirtualGateway:
