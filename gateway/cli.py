@@ -300,7 +300,7 @@ def _calibrate_crowd(given: argparse.Namespace) -> int:
 
 
 def _audit(given: argparse.Namespace) -> int:
-    from gateway.audit import audit
+    from gateway.audit.command import audit
 
     return audit(given)
 

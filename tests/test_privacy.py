@@ -31,7 +31,7 @@ from virtual_machine import build_machine
 from drivers import frames
 from drivers.driver import RadioState
 from drivers.wifi import WifiDriver
-from gateway.audit import look_at_machine
+from gateway.audit.command import look_at_machine
 from gateway.configfile import load_config
 from gateway.contract.commands import OPERATIONS
 from gateway.contract.words import PURPOSES
