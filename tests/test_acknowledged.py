@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
 from virtual_broker import running_broker
 from virtual_client import Received, VirtualClient
 from virtual_daemon import VirtualDaemon, a_member
