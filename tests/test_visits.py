@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.sighting import Radio
@@ -374,8 +374,11 @@ def run(frames: Iterable[Heard], stops: Iterable[float] = ()) -> list[Change]:
     return changes + play(presence, [])
 
 
+BIRTH = [heard(0, "door", -40), heard(0.25, "shelf-a", -40), heard(0.25, "shelf-a", -41)]
+
+
 @given(FRAMES.flatmap(lambda frames: st.tuples(st.just(frames), st.permutations(frames))))
-@pytest.mark.xfail(reason="an order was found that matters: to be looked into", run=False)
+@example((BIRTH, [BIRTH[0], BIRTH[2], BIRTH[1]]))
 def test_the_order_of_sightings_of_one_time_does_not_matter(orders: tuple[list[Heard], list[Heard]]) -> None:
     """Invariant: sightings of one time are one set."""
     one, other = (sorted(frames, key=lambda frame: frame.t) for frames in orders)

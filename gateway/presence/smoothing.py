@@ -25,7 +25,8 @@ class Level:
     __slots__ = ("_steadied", "mean", "steady", "t", "variance")
 
     def __init__(self, t: float, rssi: float) -> None:
-        self.t = self._steadied = t
+        self.t = t
+        self._steadied = -math.inf  # the first moment is all that is known: it is settled whole
         self.mean = self.steady = float(rssi)
         self.variance = FADING_DB2
 
