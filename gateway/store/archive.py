@@ -77,7 +77,10 @@ def _frame(stream: IO[bytes]) -> bytes:
     size = int.from_bytes(stream.read(4), "big")
     if size > LARGEST_PIECE:
         raise ArchiveError("is damaged")
-    return stream.read(size)
+    sealed = stream.read(size)
+    if len(sealed) < size:
+        raise ArchiveError("is damaged")
+    return sealed
 
 
 def _framed(sealed: bytes) -> bytes:
