@@ -21,7 +21,7 @@ from gateway import clock
 from gateway.mqtt.address import Address
 from gateway.mqtt.framing import PacketError
 from gateway.mqtt.outgoing import Delivery, Done, Outgoing
-from gateway.mqtt.probe import OLD_GREETING, speaks_old
+from gateway.mqtt.probe import OLD_GREETING, certificate_trouble, speaks_old
 from gateway.mqtt.settings import Settings
 from gateway.mqtt.tls import tls_trouble
 from gateway.mqtt.topics import Arrival
@@ -78,8 +78,12 @@ async def open_link(
     try:
         await link.sign_on()
     except TroubleError as error:
-        silent = error.trouble.cause in (Cause.MUTE, Cause.HUNG_UP)
-        if silent and await speaks_old(address, settings.files, settings.patience_s / 4):
+        cause, patience_s = error.trouble.cause, settings.patience_s / 4
+        if cause is Cause.HUNG_UP and address.tls:
+            trouble = await certificate_trouble(address, settings.files, patience_s)
+            if trouble:
+                raise trouble from error
+        if cause in (Cause.MUTE, Cause.HUNG_UP) and await speaks_old(address, settings.files, patience_s):
             raise TroubleError(Cause.OLD, address=address) from error
         raise
     return link
