@@ -1,7 +1,7 @@
 """How often a member is reached: the built-in caps, and a rule's own `at_most`, which can only tighten them.
 
 At most one unsolicited alert for each member, visit and group, and one unsolicited offer for each member and visit
-from each of outside and inside.
+from each of outside and inside. Of a visit that goes on for more than a week, what fired in its last seven days counts.
 """
 
 from __future__ import annotations
