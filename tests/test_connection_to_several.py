@@ -140,7 +140,7 @@ def test_what_a_broker_without_our_session_has_no_more_is_forgotten(
             with VirtualClient(broker.port, "erp") as erp:
                 erp.publish("hushbell/v1/s/facts/goes", True, retain=True)
                 erp.publish("hushbell/v1/s/facts/was-never-kept", True)
-            await one.until(lambda: len(one.arrived) == 4)
+            await one.until(lambda: len(one.arrived) >= 4)  # what was not yet acknowledged comes again
             one.arrived.clear()
             broker.kill()
             (broker.folder / "mosquitto.db").unlink(missing_ok=True)
@@ -162,7 +162,6 @@ def test_what_a_broker_without_our_session_has_no_more_is_forgotten(
     assert "the broker lost our session" in caplog.text
 
 
-@pytest.mark.xfail(reason="failed once on a busy machine: to be looked into", run=False)
 def test_a_session_that_was_kept_forgets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SETTLE_S", 0.05)
 

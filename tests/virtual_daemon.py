@@ -157,6 +157,8 @@ class VirtualDaemon:
             await asyncio.sleep(0.1)
 
     async def walk_in(self, card: bytes = CARD) -> None:
+        """Come to the window and then to the door, once the radios are connected."""
+        await self.hearing()
         await self.stand(WINDOW_DBM, 0.8, card)
         await self.stand(DOOR_DBM, 3.0, card)
 
