@@ -28,6 +28,7 @@ _HCI_EVENT: Final = 0x04
 _RADIOTAP: Final = 0x00
 _MOST_BYTES: Final = 4096
 _TAKEN_WITHIN_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.02
 
 
 class SimulatorDriver:
@@ -135,11 +136,11 @@ class Antenna:
         self._path.unlink(missing_ok=True)
 
     async def connected(self) -> None:
-        """Wait until a simulator is connected; the antenna must not vanish meanwhile."""
+        """Wait until a simulator is connected. Any number may wait."""
         self._accept()
-        if not self._radios and self._socket is not None:
-            radio, _ = await asyncio.get_running_loop().sock_accept(self._socket)
-            self._radios.append(radio)
+        while not self._radios:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            self._accept()
 
     async def send(self, frame: bytes) -> int:
         """Send a frame; return how many simulators took it. One that takes nothing for a second is let go."""
