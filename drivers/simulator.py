@@ -28,7 +28,6 @@ _HCI_EVENT: Final = 0x04
 _RADIOTAP: Final = 0x00
 _MOST_BYTES: Final = 4096
 _TAKEN_WITHIN_S: Final = 1.0
-_LOOK_EVERY_S: Final = 0.02
 
 
 class SimulatorDriver:
@@ -107,6 +106,7 @@ class Antenna:
         self._path = path
         self._socket: socket.socket | None = None
         self._radios: list[socket.socket] = []
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def __enter__(self) -> Self:
         self.appear()
@@ -136,11 +136,20 @@ class Antenna:
         self._path.unlink(missing_ok=True)
 
     async def connected(self) -> None:
-        """Wait until a simulator is connected. Any number may wait."""
+        """Wait until a simulator is connected; the antenna must not vanish meanwhile. Any number may wait."""
         self._accept()
-        while not self._radios:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            self._accept()
+        if self._radios or self._socket is None:
+            return
+        loop, listener = asyncio.get_running_loop(), self._socket
+        came: asyncio.Future[None] = loop.create_future()
+        self._waiting.add(came)
+        loop.add_reader(listener, self._accept)
+        try:
+            await came
+        finally:
+            self._waiting.discard(came)
+            if not self._waiting:
+                loop.remove_reader(listener)
 
     async def send(self, frame: bytes) -> int:
         """Send a frame; return how many simulators took it. One that takes nothing for a second is let go."""
@@ -163,6 +172,9 @@ class Antenna:
         for radio in tuple(self._radios):
             if not _listens(radio):
                 self._let_go(radio)
+        for came in self._waiting if self._radios else ():
+            if not came.done():
+                came.set_result(None)
 
     def _let_go(self, radio: socket.socket) -> None:
         radio.close()
