@@ -1,126 +1,319 @@
-"""How often a member is reached: the built-in caps, and a rule's own `at_most`, which can only tighten them.
+"""How often a member is reached: the built-in caps, and a rule's own, which can only tighten them.
 
 At most one unsolicited alert for each member, visit and group, and one unsolicited offer for each member and visit
-from each of outside and inside. Of a visit that goes on for more than a week, what fired in its last seven days counts.
+from each of outside and inside; and so many a day and a week. What somebody asked for has bounds of its own. All of
+them look back for a week at most, also in a visit that goes on for longer, but for `per member` and a cooldown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from rules.model import MAX_TIMES, Alert, AtMost, Rule
+from rules.account import NOT_NOW_S, Account, Fired, Reached, reaching
+from rules.document import duration_text
+from rules.model import AtMost, Rule
+from rules.offers import DAY_S, Word
 from rules.situation import Situation
 
 WEEK = 7  # days of the shop's calendar, today included
-MAX_VISITS = 4  # of one member that are remembered; they follow one another, so the latest alone matter
+NEARBY_S = 2 * 3600.0  # who is not here is in no visit; this stands for one
+ANSWERS_PER_VISIT = 3
+LONGEST_REST = 90  # days between offers that nobody redeems
 
 Json = Any
 
 
-@dataclass(slots=True)
-class _Visit:
-    """What was done in one visit: the slots that are taken, how often each rule fired, and the last day of it."""
+MOST: Final = {
+    "alerts_per_day": 6,
+    "alerts_per_week": 18,
+    "offers_per_day": 6,
+    "offers_per_week": 12,
+    "answers_per_day": 9,
+}
+"""What no configuration goes beyond, by the name of the cap."""
 
-    id: str
-    day: int
-    slots: set[str] = field(default_factory=set)
-    fired: dict[str, int] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How often one member is reached at most, over all rules; answers are alerts that somebody asked for."""
+
+    alerts_per_day: int = MOST["alerts_per_day"]
+    alerts_per_week: int = MOST["alerts_per_week"]
+    offers_per_day: int = MOST["offers_per_day"]
+    offers_per_week: int = MOST["offers_per_week"]
+    answers_per_day: int = MOST["answers_per_day"]
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value <= MOST[name]:
+                raise ValueError(f"{name} is {value}, expected 0 to {MOST[name]}")
 
 
-@dataclass(slots=True)
-class _Account:
-    """One member's: the latest visits, and the days on which each rule fired. Days are ordinals."""
+class Standing(NamedTuple):
+    """A cap in words, how much of it is used, and how much there is at most."""
 
-    day: int = 0
-    visits: list[_Visit] = field(default_factory=list)
-    days: dict[str, list[int]] = field(default_factory=dict)
+    what: str
+    used: int
+    most: int
 
-    def visit(self, visit_id: str) -> _Visit | None:
-        return next((visit for visit in self.visits if visit.id == visit_id), None)
 
-    def note(self, rule: str, visit_id: str, slot: str, today: int) -> None:
-        visit = self.visit(visit_id) or _Visit(visit_id, today)
-        visit.day = self.day = today
-        visit.slots.add(slot)
-        visit.fired[rule] = visit.fired.get(rule, 0) + 1
-        kept = [other for other in self.visits if other is not visit and other.day > today - WEEK]
-        self.visits = [*kept[1 - MAX_VISITS :], visit]
-        recent = {name: [day for day in days if day > today - WEEK] for name, days in self.days.items()}
-        self.days = {name: days for name, days in recent.items() if days}
-        self.days[rule] = [*self.days.get(rule, ()), today][-MAX_TIMES:]
+def refusal_of(caps: Iterable[Standing]) -> str:
+    """Say which cap stands against an action, or nothing."""
+    return next((each.what for each in caps if each.used >= each.most), "")
 
-    def count(self, rule: str, at_most: AtMost, visit_id: str, today: int) -> int:
-        if at_most.per == "visit":
-            visit = self.visit(visit_id)
-            return visit.fired.get(rule, 0) if visit else 0
-        reach = 1 if at_most.per == "day" else WEEK
-        return sum(day > today - reach for day in self.days.get(rule, ()))
+
+class _Case(NamedTuple):
+    """A rule that would fire, what that would be, whom it concerns, and how that member was reached this week."""
+
+    rule: Rule
+    this: Reached
+    local: datetime
+    account: Account
+    week: list[Reached]
+
+
+_NOBODY: Final = Account()
+"""Stands for a member who was never reached; nothing is written to it."""
 
 
 class Ledger:
-    """What fired for whom, as far back as caps look: the latest visits, within a week of the shop's calendar."""
+    """What fired for whom, as far back as caps look, within caps that may be tighter than the built-in ones."""
 
-    def __init__(self) -> None:
-        self._accounts: dict[str, _Account] = {}  # the longest untouched first
+    def __init__(self, caps: Caps | None = None) -> None:
+        self._caps = caps or Caps()
+        self._accounts: dict[str, Account] = {}
+        self._member_of: dict[str, str] = {}  # by feedback token
+        self._midnights = _Midnights()
+        self._totals: Counter[str] = Counter()  # of the day that began at _totals_since, by rule
+        self._totals_since = math.nan
+        self._swept = -math.inf
 
-    def refusal(self, rule: Rule, situation: Situation) -> str:
-        """Say which cap stands against the rule's action, or nothing."""
-        account = self._accounts.get(situation.member.id)
-        if account is None:
-            return ""
-        visit = account.visit(situation.visit.id)
-        if visit and _slot(rule, situation) in visit.slots:
-            return _taken(rule, situation)
-        today = situation.local.toordinal()
-        at_most = rule.at_most
-        if at_most and account.count(rule.name, at_most, situation.visit.id, today) >= at_most.times:
-            return f"at most {at_most.times} per {at_most.per}"
-        return ""
+    def standing(self, rule: Rule, situation: Situation) -> tuple[Standing, ...]:
+        """Return all caps that the rule's action is under, as they stand before it."""
+        return tuple(self._standings(rule, situation))
+
+    def _standings(self, rule: Rule, situation: Situation) -> Iterator[Standing]:
+        account = self._accounts.get(situation.member.id, _NOBODY)
+        if account is not _NOBODY:
+            account.settle(situation.decided)
+        since = self._midnights.since(situation.local, WEEK)
+        week = [each for each in account.reached if each.t >= since]
+        case = _Case(rule, reaching(rule, situation), situation.local, account, week)
+        yield from _not_now(case)
+        yield _in_visit(case)
+        yield from self._over_all_rules(case)
+        for at_most in rule.at_most:
+            yield Standing(f"at most {at_most.times} per {at_most.per}", self._times(case, at_most), at_most.times)
+        yield from _cooldown(case)
+        yield from self._rarer(case)
+
+    def _over_all_rules(self, case: _Case) -> Iterator[Standing]:
+        caps, sort = self._caps, case.this.sort
+        if sort == "answer":
+            in_visit = sum(each.sort == sort and each.visit == case.this.visit for each in case.week)
+            yield Standing(f"at most {ANSWERS_PER_VISIT} answers a visit", in_visit, ANSWERS_PER_VISIT)
+            bounds = [("day", 1, caps.answers_per_day)]
+        elif sort == "alert":
+            bounds = [("day", 1, caps.alerts_per_day), ("week", WEEK, caps.alerts_per_week)]
+        else:
+            bounds = [("day", 1, caps.offers_per_day), ("week", WEEK, caps.offers_per_week)]
+        for period, days, most in bounds:
+            since = self._midnights.since(case.local, days)
+            used = sum(each.sort == sort and each.t >= since for each in case.week)
+            yield Standing(f"at most {most} {sort}s a {period}", used, most)
+
+    def _times(self, case: _Case, at_most: AtMost) -> int:
+        """Count how often the rule fired in the period of a cap of its own."""
+        rule, per, visit = case.rule.name, at_most.per, case.this.visit
+        if per == "rule":
+            return self._total(rule, case.local)
+        if per == "member":
+            return max(case.account.fired.get(rule, Fired()).times, sum(each.rule == rule for each in case.week))
+        if per == "visit" and visit:
+            return sum(each.rule == rule and each.visit == visit for each in case.week)
+        since = self._midnights.since(case.local, WEEK if per == "week" else 1)
+        return sum(each.rule == rule and each.t >= since for each in case.week)
+
+    def _total(self, rule: str, local: datetime) -> int:
+        """Count how often a rule fired today, for all members together."""
+        since = self._midnights.since(local, 1)
+        if since != self._totals_since:
+            accounts = self._accounts.values()
+            self._totals = Counter(each.rule for account in accounts for each in account.reached if each.t >= since)
+            self._totals_since = since
+        return self._totals[rule]
+
+    def _rarer(self, case: _Case) -> Iterator[Standing]:
+        """Let days pass between offers of an id that were not redeemed, twice as many with each halving."""
+        record = case.account.offers.records.get(case.this.what) if case.this.sort == "offer" else None
+        if record and record.halvings:
+            days = min(math.ceil(_usual_days(case.rule) * 2**record.halvings), LONGEST_REST)
+            rests = record.last >= self._midnights.since(case.local, days)
+            yield Standing(f"not redeemed, so once in {days} days", int(rests), 1)
 
     def note(self, rule: Rule, situation: Situation) -> None:
         """Note that the rule fired."""
-        today = situation.local.toordinal()
-        account = self._accounts.pop(situation.member.id, None) or _Account()
-        self._accounts[situation.member.id] = account
-        account.note(rule.name, situation.visit.id, _slot(rule, situation), today)
-        self._drop_old(today)
+        this = reaching(rule, situation)
+        account = self._accounts.setdefault(situation.member.id, Account())
+        account.note(this, rule, self._midnights.since(situation.local, WEEK))
+        self._totals[rule.name] += 1
+        if this.t >= self._swept + DAY_S:
+            self._sweep(this.t)
 
-    def _drop_old(self, today: int) -> None:
-        while (oldest := next(iter(self._accounts), None)) and self._accounts[oldest].day <= today - WEEK:
-            del self._accounts[oldest]
+    def _sweep(self, t: float) -> None:
+        """Forget, once a day, whom no cap concerns any more, and tokens that are long over."""
+        self._swept = t
+        for member in [member for member, account in self._accounts.items() if account.kept <= t]:
+            del self._accounts[member]
+        while (first := next(iter(self._member_of.items()), None)) and not self._has_sent(*first):
+            del self._member_of[first[0]]
+
+    def _has_sent(self, feedback: str, member: str) -> bool:
+        account = self._accounts.get(member)
+        return account is not None and feedback in account.offers.sent
+
+    # What is said afterwards
+
+    def triggered(self, member: str, rule: str, feedback: str, expires: float) -> None:
+        """Take the token and the time (epoch seconds) of the offer that a rule has just made."""
+        account = self._accounts.get(member)
+        this = account.latest(rule) if account else None
+        if account and this and this.sort == "offer":
+            account.offers.trigger(feedback, this.what, this.t, expires)
+            account.stamp()
+            self._member_of[feedback] = member
+
+    def member_of(self, feedback: str) -> str | None:
+        """Return whom an offer was for, None where the token is unknown or long over."""
+        return self._member_of.get(feedback)
+
+    def outcome(self, member: str, feedback: str, word: Word, t: float) -> bool:
+        """Take what became of an offer; tell whether that is news."""
+        account = self._accounts.get(member)
+        if account is None:
+            return False
+        account.settle(t)
+        is_news = account.offers.tell(feedback, word, t)
+        account.stamp()
+        return is_news
+
+    def not_now(self, member: str, rule: str, t: float) -> bool:
+        """Take that the member wants no more of what a rule did, for seven days; False where it did nothing."""
+        account = self._accounts.get(member)
+        this = account.latest(rule) if account else None
+        if account is None or this is None:
+            return False
+        account.settle(t)
+        account.not_now[this.kind] = t + NOT_NOW_S
+        account.stamp()
+        return True
+
+    def undo_not_now(self, member: str, rule: str) -> bool:
+        """Take that back; False where nothing stood."""
+        account = self._accounts.get(member)
+        this = account.latest(rule) if account else None
+        if account is None or this is None or account.not_now.pop(this.kind, None) is None:
+            return False
+        account.stamp()
+        return True
+
+    # What is kept
+
+    def redate(self, by_s: float) -> list[str]:
+        """Take that the clock was set by so much: what was a day ago still is. Return the members to store anew.
+
+        It was another clock, and most often a right one, that dated what was loaded and not touched since.
+        """
+        dated = [member for member, account in self._accounts.items() if account.of_this_run]
+        for member in dated:
+            self._accounts[member].redate(by_s)
+        self._swept += by_s
+        self._totals_since = math.nan
+        return dated
 
     def forget(self, member: str) -> None:
-        self._accounts.pop(member, None)
+        """Forget a member; what rules did for the member counts no more in `per rule` either."""
+        account = self._accounts.pop(member, None)
+        if account:
+            self._totals.subtract(each.rule for each in account.reached if each.t >= self._totals_since)
+            for feedback in account.offers.sent:
+                self._member_of.pop(feedback, None)
+
+    def kept_until(self, member: str) -> float | None:
+        """Return when nothing that is held of a member matters any more (epoch seconds), None where it always may."""
+        account = self._accounts.get(member)
+        return None if account is None or account.kept == math.inf else account.kept
 
     def as_json(self, member: str) -> Json | None:
         """Return what is held of a member, for the store; None when that is nothing."""
         account = self._accounts.get(member)
-        if account is None:
-            return None
-        visits = [[visit.id, visit.day, sorted(visit.slots), visit.fired] for visit in account.visits]
-        return {"day": account.day, "visits": visits, "days": account.days}
+        return account.as_json() if account else None
 
     def load(self, member: str, value: Json) -> None:
         """Take back what `as_json` gave. Raises ValueError for anything else."""
-        try:
-            visits = [_Visit(str(id_), int(day), set(slots), dict(fired)) for id_, day, slots, fired in value["visits"]]
-            days = {str(rule): [int(day) for day in fired] for rule, fired in value["days"].items()}
-            self._accounts[member] = _Account(int(value["day"]), visits, days)
-        except (TypeError, KeyError, AttributeError, ValueError):
-            raise ValueError("a member's ledger is not what was written") from None
+        self._accounts[member] = account = Account.load(value)
+        self._member_of |= dict.fromkeys(account.offers.sent, member)
+        self._totals_since = math.nan
 
 
-def _slot(rule: Rule, situation: Situation) -> str:
-    """Name what a visit has one of."""
-    return f"alert {rule.action.group}" if isinstance(rule.action, Alert) else f"offer {_side(situation)}"
+class _Midnights:
+    """The beginnings of the shop's days, in epoch seconds, each computed once a day."""
+
+    def __init__(self) -> None:
+        self._today = 0
+        self._known: dict[int, float] = {}
+
+    def since(self, local: datetime, days: int) -> float:
+        """Return when the last so many days began, today included."""
+        today = local.toordinal()
+        if today != self._today:
+            self._today, self._known = today, {}
+        if days not in self._known:
+            midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+            self._known[days] = (midnight - timedelta(days=days - 1)).timestamp()
+        return self._known[days]
 
 
-def _side(situation: Situation) -> str:
-    return "outside" if situation.zone and situation.zone.kind == "outside" else "inside"
+def _not_now(case: _Case) -> Iterator[Standing]:
+    until = case.account.not_now.get(case.this.kind, -math.inf)
+    if until > case.this.t:
+        yield Standing(f"not now, until {_moment(until, case.local)}", 1, 1)
 
 
-def _taken(rule: Rule, situation: Situation) -> str:
-    if isinstance(rule.action, Alert):
-        return f"one alert to {rule.action.group} a visit"
-    return f"one offer from {_side(situation)} a visit"
+def _in_visit(case: _Case) -> Standing:
+    """Count what a visit has one of: an alert to a group, an offer from a side, an answer of a rule."""
+    this = case.this
+    taken = (each for each in case.week if each.sort == this.sort and each.visit == this.visit)
+    if not this.visit:
+        here = sum(each.t > this.t - NEARBY_S for each in taken)
+        return Standing(f"one {this.sort} in {duration_text(NEARBY_S)} for who is not here", here, 1)
+    if this.sort == "offer":
+        return Standing(f"one offer from {this.side} a visit", sum(each.side == this.side for each in taken), 1)
+    words = f"one alert to {this.what} a visit" if this.sort == "alert" else f"one answer of {this.what} a visit"
+    return Standing(words, sum(each.what == this.what for each in taken), 1)
+
+
+def _cooldown(case: _Case) -> Iterator[Standing]:
+    cooldown_s = case.rule.cooldown_s
+    if cooldown_s:
+        name = case.rule.name
+        last = max((each.t for each in case.week if each.rule == name), default=-math.inf)
+        over = max(last, case.account.fired.get(name, Fired()).last) + cooldown_s
+        is_on = over > case.this.t
+        until = f", until {_moment(over, case.local)}" if is_on else ""
+        yield Standing(f"cooldown of {duration_text(cooldown_s)}{until}", int(is_on), 1)
+
+
+def _usual_days(rule: Rule) -> float:
+    """Return how many days pass between two offers to one member, as the rule has it; a day at the least."""
+    weekly = (WEEK / at_most.times for at_most in rule.at_most if at_most.per == "week")
+    return max(1.0, rule.cooldown_s / DAY_S, *weekly)
+
+
+def _moment(t: float, local: datetime) -> str:
+    return f"{datetime.fromtimestamp(t, local.tzinfo):%Y-%m-%d %H:%M}"

@@ -31,6 +31,7 @@ _DOCUMENTS = {
     "this": "这里",
     "a number": "数字",
     "a whole number": "整数",
+    "unknown key {name}, write {instead}": "未知的键 {name}，应写成 {instead}",
     "true or false": "true 或 false",
     "a duration": "时长",
     "a duration such as 5s, 10 min or 90 days": "时长，例如 5s、10 min 或 90 days",
@@ -135,6 +136,11 @@ _VALUES = {
     "an offer's id of 1 to 64 letters, digits, - and _": "1 至 64 个字母、数字、- 和 _ 组成的优惠 id",
     "an adapter such as hci0, or its address": "蓝牙适配器，例如 hci0，或它的地址",
     "an interface such as wlan1": "网卡，例如 wlan1",
+    "a whole number of unsolicited alerts a day": "每天主动提醒次数",
+    "a whole number of unsolicited alerts a week": "每周主动提醒次数",
+    "a whole number of offers a day": "每天优惠次数",
+    "a whole number of offers a week": "每周优惠次数",
+    "a whole number of answers a day": "每天应要求的提醒次数",
     "a Wi-Fi channel": "Wi-Fi 信道",
     "a Wi-Fi channel such as 1, 6, 11 or 36": "Wi-Fi 信道，例如 1、6、11 或 36",
     "an access point's address such as 02:11:22:33:44:aa": "接入点地址，例如 02:11:22:33:44:aa",
@@ -146,9 +152,10 @@ _VALUES = {
     "16 hex digits, the first half of the chain's UUIDs": "16 位十六进制数，即本连锁 UUID 的前一半",
     "a UUID of 32 hex digits": "32 位十六进制数的 UUID",
     "hours such as 10:00-22:00": "时段，例如 10:00-22:00",
-    "{raw!r} begins and ends at once, expected hours such as 10:00-22:00, or off": (
-        "{raw!r} 的开始和结束相同，应为时段（例如 10:00-22:00）或 off"
+    "{raw!r} begins and ends at once, expected hours such as 10:00-22:00": (
+        "{raw!r} 的开始和结束相同，应为时段，例如 10:00-22:00"
     ),
+    "a time of the day such as 20:30": "一天中的时刻，例如 20:30",
     "a time zone such as Asia/Shanghai": "时区，例如 Asia/Shanghai",
     "unknown time zone {name}{hint}, expected a name such as Asia/Shanghai": (
         "未知的时区 {name}{hint}，应为 Asia/Shanghai 这样的名称"
@@ -220,7 +227,6 @@ _SHOP = {
         "没有 reference（会员应用听到的那个信标），这里什么也收不到"
     ),
     "dwell has no use without several channels": "只有一个信道时 dwell 不起作用",
-    "this version keeps no journal": "本版本还不保存决策流水",
     "kind of scan": "扫描方式",
     "a passive scan is told of changes only: it gives no levels for zones, and nobody can tell whether it is deaf": (
         "被动扫描只能得知变化：没有可用来划分区域的信号强度，也无法判断它是否失灵"
@@ -239,6 +245,9 @@ _SHOP = {
     ),
     "rule {rule!r} needs a credential that is {trust}, and no receiver here hears one": (
         "规则 {rule!r} 需要可信度为 {trust} 的凭证，而本店没有能听到它的接收器"
+    ),
+    "rule {rule!r} needs a credential that is {trust}, and no member who is enrolled carries one": (
+        "规则 {rule!r} 需要可信度为 {trust} 的凭证，而已登记的会员都没有"
     ),
     "rule {rule!r} waits for a zone of kind {kind}, and this shop has none": (
         "规则 {rule!r} 等待 {kind} 类区域，而本店没有这类区域"
@@ -260,7 +269,7 @@ _SHOP = {
 
 _RULES = {
     "a rule": "规则",
-    "on": "on",
+    "a trigger": "触发条件",
     "alert": "提醒",
     "offer": "优惠",
     "group": "组",
@@ -270,7 +279,13 @@ _RULES = {
     "trust": "可信度",
     "1 to 64 letters, digits, - and _": "1 至 64 个字母、数字、- 或 _",
     "rule {name} stands already at {file}:{line}": "规则 {name} 已在 {file}:{line} 处",
-    "dwell stands here without its length, expected {example}": "dwell 没有写时长，应为 {example}",
+    "{what} stands here alone, expected {example}": "{what} 不能单独写，应为 {example}",
+    "a distance": "距离",
+    "a distance such as 800 m or 3 km": "距离，例如 800 m 或 3 km",
+    "word after claimed": "claimed 之后的词",
+    "zone does not go with nearby: the member is in none here": "nearby 不能带 zone：会员不在本店的任何区域",
+    "within does not go with {kind}, only with {words}": "{kind} 不能带 within，只有 {words} 可以",
+    "a fact's name such as new_arrivals": "事实的名称，例如 new_arrivals",
     "{what} stands here, expected nothing after {kind}, as in {example}": (
         "此处是{what}，{kind} 之后应为空，例如 {example}"
     ),
@@ -281,9 +296,33 @@ _RULES = {
     "up to six of short and long, such as short-short-long": "最多六个 short 或 long，例如 short-short-long",
     "a text such as '{greeting} · {zone} {ago}'": "文字，例如 '{greeting} · {zone} {ago}'",
     "a text, or {zh: ..., en: ...}": "文字，或 {zh: ..., en: ...}",
-    "a cap such as 1 per day, of {times} at most per {periods}": (
-        "上限，例如 1 per day，最多 {times} 次，周期为 {periods}"
+    "a cap such as 1 per day, of {times} at most per {periods}, or of {most} per rule": (
+        "上限，例如 1 per day，{periods} 最多 {times} 次，rule 最多 {most} 次"
     ),
+    "a cap such as 1 per day": "上限，例如 1 per day",
+    "a second cap per {period} stands here, expected one": "此处的 per {period} 上限重复，只能有一个",
+    "escalate": "escalate",
+    "the alert goes to {group} already, expected another group": "提醒本来就发给 {group}，应为另一个组",
+    "the alert is over by then, expected less than its {expires} s": "到那时提醒已过期，应短于它的 {expires} 秒",
+    "answer": "answers",
+    "{what} does not go with {kind}, expected {expected}": "{kind} 不能带 {what}，应为 {expected}",
+    "which counter? expected a zone by its id in on": "是哪个柜台？on 里应有用 id 指明的 zone",
+    "what shows the sign-up? expected an if that reads member.tags or member.attributes": (
+        "报名的依据是什么？if 里应读取 member.tags 或 member.attributes"
+    ),
+    "a fact": "事实",
+    "type": "类型",
+    "1 to 64 letters, digits and _, no digit first": "1 至 64 个字母、数字或 _，不以数字开头",
+    "fact {name} stands already at {file}:{line}": "事实 {name} 已在 {file}:{line} 处",
+    "fact {name} is declared otherwise at {file}:{line}": "事实 {name} 在 {file}:{line} 处的声明与此不同",
+    "a type such as bool, list of string or {item: string}": "类型，例如 bool、list of string 或 {item: string}",
+    "a value of the declared type, {type}": "所声明类型 {type} 的值",
+    "{name} is declared nowhere in this file, expected such as {example}": "本文件没有声明 {name}，应有例如 {example}",
+    "{name} has parts, expected one of {known}": "{name} 由几部分组成，应为以下之一：{known}",
+    "{name} means nothing to a rule on nearby: no visit is open here": (
+        "{name} 对 nearby 规则没有意义：会员此时没有到本店"
+    ),
+    "{name} is not for staff to read, expected one of {known}": "{name} 不能给店员看，应为以下之一：{known}",
     "a placeholder stands here without quotes, expected {quoted}": "此处的占位符没有加引号，应为 {quoted}",
     "text without braces, or one placeholder such as '{facts.item}'": (
         "不带花括号的文字，或一个占位符，例如 '{facts.item}'"
@@ -331,9 +370,47 @@ _RULE_TESTS = {
     "duplicate id {name}": "编号 {name} 重复",
     "this step lies before the one above it": "这一步的时间早于上一步",
     "expected a member and one of {words}": "应有 member 和以下之一：{words}",
-    "expected one of alert, offer and silent; a reason goes with silent only": (
-        "应为 alert、offer、silent 之一；reason 只能和 silent 一起写"
+    "expected one of alert, offer, silent and escalated; a reason goes with silent only": (
+        "应为 alert、offer、silent、escalated 之一；reason 只能和 silent 一起写"
     ),
+    "about whom? expected a member, here or in the step": "关于谁？请在此处或这一步写明 member",
+    "for how long? expected for: 10 s beside it": "持续多久？请在旁边写 for: 10 s",
+    "{what} does not go with {name}": "{what} 不能和 {name} 一起写",
+    "{word} is said to an alert, and {rule} makes an offer": "{word} 是对提醒说的，而 {rule} 发出优惠",
+    "{word} is said of an offer, and {rule} raises an alert": "{word} 说的是优惠，而 {rule} 发出提醒",
+    "this test says what is heard, expected heard here too": "这个测试写的是接收到的信号，此处也应写 heard",
+}
+
+_TRY = {
+    "unless": "除外条件成立",
+    "error": "无法求值",
+    "within": "超过时限",
+    "cooldown": "冷却中",
+    "the rules are not asked where a member is who does not agree to zones": "会员未同意区域用途，规则不看其所在位置",
+    "the rules are not asked: this member pauses, or does not agree to be recognised": (
+        "规则不会被询问：该会员已暂停，或未同意被识别"
+    ),
+    "unknown trust {name!r}, expected one of {known}": "未知的可信度 {name!r}，应为以下之一：{known}",
+    "unknown zone {name!r}, expected one of {known}": "未知的区域 {name!r}，应为以下之一：{known}",
+    "{name} is of another kind than {value}": "{name} 的类型与 {value} 不符",
+    "{option} {text!r}: expected a name, = and JSON": "{option} {text!r}：应为名称、= 和 JSON",
+    "{text!r} is no time, expected such as {now}": "{text!r} 不是时间，应如 {now}",
+    ", and to {group} where nobody claims it in {seconds} s": "，{seconds} 秒内无人接则转给 {group}",
+    "Empty lines keep what stands in brackets, - empties it; Ctrl-D ends.": (
+        "直接回车保留方括号里的内容，- 清空，Ctrl-D 结束。"
+    ),
+    "Member, or nobody in particular": "会员，可不填",
+    "They do not look at this: {rules}": "不看这件事的规则：{rules}",
+    "Trust (hint, weak, fresh)": "可信度（hint、weak、fresh）",
+    "What happens, such as arrived, dwell 6s, claimed serious, clock 20:30": (
+        "发生什么，例如 arrived、dwell 6s、claimed serious、clock 20:30"
+    ),
+    "When, such as 2026-11-22 14:00, or now": "何时，例如 2026-11-22 14:00，或 now",
+    "Zone ({zones})": "区域（{zones}）",
+    "alert to {group}{later}: {text}": "提醒 {group}{later}：{text}",
+    "no member has this id, and no visit this alias": "没有会员是这个编号，也没有到店是这个代号",
+    "offer {offer} {payload}": "优惠 {offer} {payload}",
+    "what happens? expected --on, such as --on 'dwell 6s'": "发生什么？请写 --on，例如 --on 'dwell 6s'",
 }
 
 _WATCH = {
@@ -351,6 +428,8 @@ _WATCH = {
     "somewhere inside": "店内某处",
     "no zone": "无区域",
     "connected": "已连接",
+    "the daemon ended, waiting for it": "守护进程已结束，等待它恢复",
+    "the daemon is back": "守护进程已恢复",
     "condition": "条件不成立",
     "missing": "缺失",
     "cap": "已达上限",
@@ -366,6 +445,96 @@ _WATCH = {
     "denied": "没有权限",
     "failed": "故障",
     "deaf": "收不到信号",
+}
+
+_CAUSES = {
+    "frames of others": "其他人的帧",
+    "enrolled, without consent or paused": "已登记，但未同意或已暂停",
+    "outside, without consent to zones": "在店外，且未同意“区域”",
+    "app heard, without consent or paused": "应用报告，但未同意或已暂停",
+    "claim from outside the group": "来自组外的认领",
+    "fact beyond the most that are kept": "超出可保存数量的事实",
+    "outcome that changes nothing": "没有带来变化的结果",
+    "frames of our namespace that nobody may be known by": "属于本店命名空间、但不识别任何人的帧",
+    "private addresses beyond the most that are tried": "超出可尝试数量的私有地址",
+    "beacon or fixed station": "信标或固定设备",
+    "out of reach": "超出范围",
+    "without a device": "没有设备标识",
+    "late": "迟到",
+    "flood": "泛洪",
+}
+
+_REASONS = {
+    "{rule}: no consent to {purpose}": "{rule}：未同意“{purpose}”",
+    "no consent to {purpose}": "未同意“{purpose}”",
+    "the member denies {what}": "会员拒绝 {what}",
+    "the member wants only {what}": "会员只要 {what}",
+    "at most {times} per visit": "每次到店最多 {times} 次",
+    "at most {times} per rule": "这条规则每天最多 {times} 次",
+    "at most {times} per {period}": "每{period}最多 {times} 次",
+    "one alert to {group} a visit": "每次到店对 {group} 组只提醒一次",
+    "one offer from {side} a visit": "每次到店在{side}只触发一次优惠",
+    "one answer of {rule} a visit": "每次到店 {rule} 只应要求提醒一次",
+    "one {sort} in {span} for who is not here": "不在店内的会员 {span} 内只有一次{sort}",
+    "at most {times} {sort} a visit": "每次到店最多 {times} 次{sort}",
+    "at most {times} {sort} a {period}": "每{period}最多 {times} 次{sort}",
+    "{name} is not as declared": "{name} 与声明的类型不符",
+    "{action} refused": "{action} 未被接受",
+    "not now, until {until}": "会员说了“现在不用”，到 {until} 为止",
+    "cooldown of {span}": "冷却 {span}",
+    "{what}; {note}": "{what}；{note}",
+    "the visit has not come in, needs within {most}": "尚未进店，需要在 {most} 内",
+    "{span} after coming in, needs within {most}": "进店已 {span}，需要在 {most} 内",
+    "seen {span} ago, needs within {most}": "{span} 前见到，需要在 {most} 内",
+    "{name} is stale ({age})": "{name} 已过期（{age}）",
+    "quiet hours of the rule": "规则自己的安静时段",
+    "cooldown of {span}, until {until}": "冷却 {span}，到 {until} 为止",
+    "not redeemed, so once in {days} days": "优惠未被使用，因此 {days} 天一次",
+    "alerts": "主动提醒",
+    "offers": "优惠",
+    "answers": "应要求的提醒",
+    "{trust}, needs {needed} because {what} is private": "可信度为 {trust}，需要 {needed}，因为 {what} 是隐私",
+    "{what} looks for a key that is missing": "{what} 查找的键不存在",
+    "{what} cannot be evaluated: {why}": "{what} 无法求值：{why}",
+    "{what}, expected true or false": "{what}，应为 true 或 false",
+    "{what} holds": "{what} 成立",
+    "{name} is {value}, needs {needs}": "{name} 为 {value}，需要 {needs}",
+    "{name} is missing": "缺少 {name}",
+    "{name} is {value}": "{name} 为 {value}",
+    "{trust}, needs {needed}": "可信度为 {trust}，需要 {needed}",
+    "quiet hours": "安静时段",
+    "withheld": "不显示",
+    "outside": "店外",
+    "inside": "店内",
+    "day": "天",
+    "week": "周",
+}
+
+_EXPLAIN = {
+    "{subject}: no decision about it is kept": "{subject}：没有保存与它有关的决定",
+    "nothing is kept yet: the gateway has not run": "尚未保存任何内容：网关还没有运行过",
+    "No decision at all, since the gateway started:": "网关启动以来，没有形成决定的：",
+    "Why not, and how often:": "为什么没有，各多少次：",
+    "event at {time}, trust {trust}": "事件时间 {time}，可信度 {trust}",
+    "fired": "触发",
+    "heard": "收到",
+    "read": "读取",
+    "rule": "规则",
+    "cap: {cap}, used {used} of {most}": "上限：{cap}，已用 {used}，最多 {most}",
+    "item {item} of if": "if 第 {item} 项",
+    "{count} frames": "{count} 帧",
+    "{count} decisions": "{count} 个决定",
+    "a member was erased, {count} decisions went": "删除了一位会员，随之删去 {count} 个决定",
+    "as it was": "与当时一致",
+    "past its retention": "已过保存期",
+    "CHANGED": "被改动",
+    "CHAIN BROKEN": "摘要链断裂",
+    "{date} has {count} decisions now": "{date} 现有 {count} 个决定",
+    "{count} entries cannot be read": "{count} 条摘要无法读取",
+    "{count} decisions were added to days that were closed without them": "已结束的日子里多出 {count} 个决定",
+    "the text of a rule is not what was kept: {text}": "规则原文与保存时不一致：{text}",
+    "all is as it was": "全部与当时一致",
+    "this is not as it was": "与当时不一致",
 }
 
 _ENROL = {
@@ -460,6 +629,24 @@ _CALIBRATE = {
     "{column}: expected one of {words}": "{column}：应为以下之一：{words}",
     "from, until: expected times such as 2026-11-22T14:05:30": "from、until：应为 2026-11-22T14:05:30 这样的时间",
     "until: expected a time after from, by an hour at most": "until：应晚于 from，最多一小时",
+    "expected a header such as time,inside or time,inside,passing": "应有表头，例如 time,inside 或 time,inside,passing",
+    "not UTF-8 text, expected a hand count as CSV": "不是 UTF-8 文本，应为手工计数的 CSV",
+    "{error}, expected a hand count as CSV": "{error}，应为手工计数的 CSV",
+    "this is no time, expected one such as 2026-11-22T14:05": "这不是时间，应为 2026-11-22T14:05 这样的时间",
+    "{place} is no number of people": "{place} 不是人数",
+    "nothing was heard at the times that were counted": "计数的时间里什么也没收到",
+    "nobody was counted, or nothing was heard of them; count while people are there": (
+        "没有数到人，或没有收到他们的信号；请在有人的时候计数"
+    ),
+    "put this into the configuration by hand:": "请手工把这些写进配置：",
+    "{place}: {quarters} quarter hours of {days} days, 0 to {busiest:g} people, by {source}; off by {error:.1f}, "
+    "{within:.0%} within the interval": (
+        "{place}：{days} 天共 {quarters} 个一刻钟，0 到 {busiest:g} 人，依据 {source}；平均差 {error:.1f} 人，"
+        "{within:.0%} 落在区间内"
+    ),
+    "{place}: count on {days} days at least, a quiet and a busy one among them; days differ": (
+        "{place}：至少要数 {days} 天，其中有清闲的和忙碌的；每天不一样"
+    ),
 }
 
 _BUZZ = {
@@ -495,6 +682,54 @@ _SANDBOX = {
     "stops at the window": "停在橱窗前",
     "comes in": "进店",
     "comes in and looks at shoes": "进店，看童鞋",
+}
+
+_SCENES = {
+    "Listen in from a second terminal:": "在另一个终端里旁听：",
+    "said": "发出",
+    "silence": "安静",
+    "{device} takes it": "{device} 接下了",
+    "nobody is there; {group} is alerted instead": "没有人在；改为提醒 {group}",
+    "cleared: {reason}": "已消掉：{reason}",
+    "not now": "现在不需要",
+    "A member comes back": "会员回来了",
+    "a card outside, and then at the door": "一张卡先在门外，然后到了门口",
+    "Who goes to them": "谁去招呼",
+    "two badges claim the same alert; the first one gives it back": "两块胸牌抢同一单；先抢到的又让出来",
+    "A frequent passer-by at the window": "橱窗前的常客",
+    "a card that passed four times stands at the window, while nothing is new": "路过四次的卡停在橱窗前，店里没有新品",
+    "the back end: there are new arrivals; the card comes again": "后台说：到新品了；这张卡又来了",
+    "An occasional passer-by": "偶尔路过的人",
+    "a card that seldom passes stands at the window": "很少路过的卡停在橱窗前",
+    "A loyal member is invited to a trial": "请老会员试新品",
+    "a card whose member has points enough passes": "积分够多的会员的卡路过",
+    "the back end, by the offer's token: redeemed": "后台按优惠的凭证说：已兑换",
+    "Within 3 km: clearance": "三公里内：清仓",
+    "the next shop, 1.1 km off: the member was here ten minutes ago": "1.1 公里外的分店说：会员十分钟前在这里",
+    "Within 3 km: a demonstration with few places": "三公里内：名额有限的演示",
+    "the same, of a member who came in lately": "同样的话，说的是最近进过店的会员",
+    "Straight to the shelf": "直奔货架",
+    "a card at the door, and then for six seconds at a shelf that its member likes": (
+        "一张卡到门口，然后在会员喜欢的货架前停了六秒"
+    ),
+    "At the new item": "新品跟前",
+    "a card for six seconds at the shelf with what is featured": "一张卡在主推货架前停了六秒",
+    "The designer": "设计师",
+    "badge-1 claims a member's alert: it is serious": "badge-1 接单，说：是认真的",
+    "Here for today's event": "来参加今天的活动",
+    "a card at the door, of who signed up for today; and once more later": "报名今天活动的会员的卡到门口；过后又来一次",
+    "Stored value runs low": "储值快用完",
+    "a card at the counter, whose stored value runs low": "储值快用完的会员的卡到收银台",
+    "the cashier's device is switched on, and claims": "收银台的设备开机，接下",
+    "The members' own lists": "会员自己的名单",
+    "two cards at the door: one member wants no alerts, the other pauses today": (
+        "两张卡到门口：一位不要提醒，另一位今天暂停"
+    ),
+    "of the other no message and no row": "另一位，没有消息，也没有一行记录",
+    "Never pester": "从不打扰",
+    "badge-1 passes on: not now; the member comes again later": "badge-1 转告：现在不需要；会员过后又来",
+    "A mystery shopper": "神秘顾客",
+    "the card of a mystery shopper at the door": "神秘顾客的卡到门口",
 }
 
 _DOCTOR = {
@@ -828,7 +1063,7 @@ _AUDIT = {
     "the member goes, or {inactive} days without a visit": "会员退出，或 {inactive} 天未到店",
     "the visit ends": "离店为止",
     "a minute, as the rule has it": "一分钟，以规则为准",
-    "8 days": "8 天",
+    "8 days, or as long as a rule's caps look back": "8 天，或规则的限次回溯多久就多久",
     "24 hours": "24 小时",
     "the credential goes": "凭证删除为止",
     "a day after it was sent": "发出后一天",
@@ -842,15 +1077,24 @@ _AUDIT = {
     "the day of the last visit": "最后一次到店的日期",
     "open visits": "进行中的到店",
     "open alerts": "进行中的提醒",
-    "how often a member was reached": "提醒与推送的次数",
+    "how often a member was reached, and what became of offers": "提醒与推送的次数，以及优惠的结果",
     "how far an id that changes has come, under a keyed digest": "变化编号的进度（带密钥摘要）",
     "credentials that are suspected, under a keyed digest": "可疑的凭证（带密钥摘要）",
     "the number of the last message of each topic": "各主题最后一条消息的序号",
     "when the gateway was last at work": "网关最近的工作时间",
+    "it is told": "通知之后",
+    "when members were last looked through for who does not come": "最近一次查找久未到店会员的时间",
+    "what is still to be told of members, sealed": "尚未通知的会员变更，已密封",
     "what was sent": "已发出的进度",
     "nothing is stored yet": "还没有保存任何内容",
     "{count} rows, every field of each": "{count} 行，逐项查看",
     "{count} files, {size} bytes": "{count} 个文件，{size} 字节",
+    "{count} entries, every field of each": "{count} 条记录，逐项查看",
+    "journals, sealed: what decisions were made from": "加密的决策流水：决策依据",
+    "{journal} days": "{journal} 天",
+    "journals are held too long: the running gateway deletes them": "决策流水保存过久：运行中的网关会删除它们",
+    "a journal is about somebody who is no member": "决策流水中有人不是会员",
+    "a journal holds {what}": "决策流水中有{what}",
     "{count} lines": "{count} 行",
     "{count} retained messages that this user may read": "此用户可读的 {count} 条保留消息",
     "the running gateway holds the place of this user; stop it first": "运行中的网关占用着这个用户；请先停止它",
@@ -881,6 +1125,12 @@ _AUDIT = {
     "a phone number": "电话号码",
     "an e-mail address": "邮箱地址",
     "a member's id": "会员编号",
+    "texts of rules that decided": "作出过决定的规则原文",
+    "when the back end said each fact": "后台何时说过每条事实",
+    "the back end takes it back": "后台将其收回",
+    "the last decision by it goes": "据其作出的最后一个决定被删除时",
+    "digests of the decisions of a day": "每日决定的摘要",
+    "400 days": "400 天",
     "the {paper} of {at} does not match the configuration any more; write it anew: hushbell audit {name}": (
         "{at} 的{paper}已与配置不符；请重新生成：hushbell audit {name}"
     ),
@@ -900,11 +1150,16 @@ CHINESE: Mapping[str, str] = MappingProxyType(
     | _SHOP
     | _RULES
     | _RULE_TESTS
+    | _TRY
     | _WATCH
+    | _CAUSES
+    | _REASONS
+    | _EXPLAIN
     | _ENROL
     | _CALIBRATE
     | _BUZZ
     | _SANDBOX
+    | _SCENES
     | _DOCTOR
     | _MEMBERS
     | _AUDIT

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
 from rules import expression, reasons
 from rules.document import did_you_mean
+from rules.facts import Fact, settle
 from rules.messages import say
 from rules.places import Locate, Place, within
-from rules.situation import Situation
-from rules.vocabulary import ABSENT, ROOTS, WORDS, Path, parse_path, plain, unknown
+from rules.situation import Silent, Situation
+from rules.vocabulary import ABSENT, ROOTS, WHOLE, WORDS, Path, Vocabulary, WordType, as_typed, dig, plain
 
 MAX_LENGTH = 2000
 FUNCTIONS = (
@@ -48,72 +49,108 @@ class Clause(NamedTuple):
     needs: str  # such as `>= 4`
 
 
+class _Part(NamedTuple):
+    """What is the same of a clause wherever it stands. `start` is the offset of its first word."""
+
+    start: int
+    program: Any
+    paths: tuple[Path, ...]
+    compared: Path | None
+    needs: str
+
+
 class Condition(NamedTuple):
-    """One item of `if`. `words` are the variables that it reads, `facts` the facts (None: all of them)."""
+    """One item of `if` or `unless`."""
 
     text: str
+    line: int
     clauses: tuple[Clause, ...]
-    words: frozenset[str]
-    facts: frozenset[str] | None
+
+    @property
+    def paths(self) -> Iterator[Path]:
+        """Yield what it reads."""
+        return (path for clause in self.clauses for path in clause.paths)
 
 
 class Verdict(NamedTuple):
-    """Why a condition does not hold: `condition`, `missing` or `error`."""
+    """What stands against a rule, in `if` or `unless`."""
 
-    outcome: str
+    outcome: Silent
     reason: str
     line: int
+    item: int = 0  # from 1, in which it stands
 
 
 # --- compiling
 
 
-def compile_condition(text: str, locate: Locate | None = None) -> Condition | list[Problem]:
-    """Compile one item of `if`; a faulty one gives its problems, at the places that `locate` knows."""
-    locate = locate or within(text)
-    if len(text) > MAX_LENGTH:
-        return [Problem(locate(0), say("the condition is longer than {most} characters", most=MAX_LENGTH))]
-    found = expression.tokens(text)
-    problems = list(_wrong_words(found, locate))
-    if problems:
-        return problems
-    compiled = [_compile_clause(offset, part, locate) for offset, part in expression.clauses(text, found)]
-    clauses = tuple(clause for clause in compiled if isinstance(clause, Clause))
-    if len(clauses) < len(compiled):
-        return [clause for clause in compiled if isinstance(clause, Problem)]
-    paths = [path for clause in clauses for path in clause.paths]
-    return Condition(text, clauses, frozenset(path.word for path in paths), _facts(paths))
+class Compiler:
+    """Compiles the conditions of one file; the same words in two rules are compiled once."""
 
+    def __init__(self, vocabulary: Vocabulary | None = None) -> None:
+        self._vocabulary = vocabulary or Vocabulary()
+        self._types = self._vocabulary.types
+        self._environment = _environment(tuple(self._types.items()))
+        self._parts: dict[str, _Part] = {}
 
-def _wrong_words(found: list[expression.Token], locate: Locate) -> Iterator[Problem]:
-    for slip in expression.slips(found):
-        message = say("{what} stands here, expected {expected}", what=repr(slip.wrong), expected=slip.right)
-        yield Problem(locate(slip.start), message)
-    for path, start in expression.references(found):
-        if path.partition(".")[0] in ROOTS and parse_path(path) is None:
-            yield Problem(locate(start), unknown(path))
+    def compile(self, text: str, locate: Locate | None = None) -> Condition | list[Problem]:
+        """Compile one condition; a faulty one gives its problems, at the places that `locate` knows."""
+        locate = locate or within(text)
+        if len(text) > MAX_LENGTH:
+            return [Problem(locate(0), say("the condition is longer than {most} characters", most=MAX_LENGTH))]
+        found = expression.tokens(text)
+        problems = list(self._wrong_words(found, locate))
+        if problems:
+            return problems
+        compiled = [self._clause(offset, part, locate) for offset, part in expression.clauses(text, found)]
+        clauses = tuple(clause for clause in compiled if isinstance(clause, Clause))
+        if len(clauses) < len(compiled):
+            return [clause for clause in compiled if isinstance(clause, Problem)]
+        return Condition(text, clauses[0].line, clauses)
 
+    def _wrong_words(self, found: list[expression.Token], locate: Locate) -> Iterator[Problem]:
+        for slip in expression.slips(found):
+            message = say("{what} stands here, expected {expected}", what=repr(slip.wrong), expected=slip.right)
+            yield Problem(locate(slip.start), message)
+        for dot in expression.leading_dots(found):
+            expected = say("a name such as {example}", example="member.tier")
+            yield Problem(locate(dot), say("{what} stands here, expected {expected}", what="'.'", expected=expected))
+        for reference in expression.references(found):
+            if message := self._wrong_word(reference):
+                yield Problem(locate(reference.start), message)
 
-def _facts(paths: Iterable[Path]) -> frozenset[str] | None:
-    keys = [path.keys for path in paths if path.word == "facts"]
-    return frozenset(key[0] for key in keys) if all(keys) else None
+    def _wrong_word(self, reference: expression.Reference) -> str:
+        if reference.path.partition(".")[0] not in ROOTS:
+            return ""
+        path = self._vocabulary.parse_path(reference.path)
+        if path is None:
+            return self._vocabulary.unknown(reference.path)
+        return self._vocabulary.unknown_part(path) if path.kind == WHOLE and not reference.tested else ""
 
+    def _clause(self, offset: int, text: str, locate: Locate) -> Clause | Problem:
+        part = self._parts.get(text)
+        if part is None:
+            try:
+                part = self._parts[text] = self._part(text)
+            except _REFUSED as error:
+                return _refusal(str(error), text, offset, locate)
+        line, column = locate(offset + part.start)
+        result = part.program.return_type()
+        if result not in (cel.Type.BOOL, cel.Type.DYN):
+            what, kind = reasons.shorten(text.strip()), result.name().lower()
+            message = say("`{what}` gives {kind}, expected true or false", what=what, kind=kind)
+            return Problem(Place(line, column), message)
+        return Clause(text.strip(), line, part.program, part.paths, part.compared, part.needs)
 
-def _compile_clause(offset: int, text: str, locate: Locate) -> Clause | Problem:
-    found = expression.tokens(text)
-    start = offset + (found[0].start if found else 0)
-    try:
-        program = _environment().compile(expression.has_words(text, found, WORDS))
-    except _REFUSED as error:
-        return _refusal(str(error), text, offset, locate)
-    result = program.return_type()
-    if result not in (cel.Type.BOOL, cel.Type.DYN):
-        what, kind = reasons.shorten(text.strip()), result.name().lower()
-        return Problem(locate(start), say("`{what}` gives {kind}, expected true or false", what=what, kind=kind))
-    paths = {path: None for name, _ in expression.references(found) if (path := parse_path(name))}
-    compares = expression.comparison(text, found) or expression.Comparison("", "")
-    compared = parse_path(compares.path)
-    return Clause(text.strip(), locate(start).line, program, tuple(paths), compared, compares.needs)
+    def _part(self, text: str) -> _Part:
+        """Compile a clause. Raises what the library raises."""
+        found = expression.tokens(text)
+        program = self._environment.compile(expression.has_words(text, found, self._types))
+        names = {name: None for name, _, _ in expression.references(found)}
+        paths = tuple(path for name in names if (path := self._vocabulary.parse_path(name)))
+        compares = expression.comparison(text, found) or expression.Comparison("", "")
+        compared = self._vocabulary.parse_path(compares.path)
+        return _Part(found[0].start if found else 0, program, paths, compared, compares.needs)
 
 
 def _refusal(error: str, text: str, offset: int, locate: Locate) -> Problem:
@@ -129,7 +166,8 @@ def _refusal(error: str, text: str, offset: int, locate: Locate) -> Problem:
         return Problem(locate(offset + at), _plainly(message))
     name = undeclared[1]
     start = max(text.rfind(name, 0, at + len(name)), 0)
-    return Problem(locate(offset + start), _no_function(name) if text[at : at + 1] == "(" else unknown(name))
+    message = _no_function(name) if text[at : at + 1] == "(" else Vocabulary().unknown(name)
+    return Problem(locate(offset + start), message)
 
 
 def _no_function(name: str) -> str:
@@ -156,19 +194,25 @@ def _plainly(message: str) -> str:
     return what if expected.startswith("{") or not expected else f"{what}, expected {expected}"
 
 
-@cache
-def _environment() -> Any:
-    words = {word: _type(declared.type) for word, declared in WORDS.items()}
-    has = {f"has.{word}": cel.Type.BOOL for word in WORDS}
+@lru_cache(maxsize=64)
+def _environment(types: tuple[tuple[str, WordType], ...]) -> Any:
+    words = {word: _type(kind) for word, kind in types if kind != WHOLE or not word.startswith("facts.")}
+    has = {f"has.{word}": cel.Type.BOOL for word, _ in types}
     excluded = "".join(f"    - name: '{name}'\n" for name in (*_COMPARISONS, *_ARITHMETIC))
     config = cel.NewEnvConfigFromYaml(f"name: rules\nstdlib:\n  exclude_functions:\n{excluded}")
     return cel.NewEnv(config=config, variables=words | has, functions=list(_operators()))
 
 
-def _type(name: str) -> Any:
-    simple = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING}
-    if name == "list<string>":
-        return cel.Type.List(cel.Type.STRING)
+def _type(name: WordType) -> Any:
+    simple = {
+        "dyn": cel.Type.DYN,
+        "bool": cel.Type.BOOL,
+        "int": cel.Type.INT,
+        "double": cel.Type.DOUBLE,
+        "string": cel.Type.STRING,
+    }
+    if name.startswith("list<"):
+        return cel.Type.List(simple[name[5:-1]])
     return simple.get(name) or cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 
 
@@ -209,39 +253,69 @@ def _overload(name: str, left: Any, right: Any, result: Any, compute: Callable[[
 
 # --- judging
 
+_PLAIN = tuple(Vocabulary().types.items())
+
 
 class Reading:
     """What some conditions read together, so that a situation is read once for all of them."""
 
-    __slots__ = ("_all_facts", "_facts", "_words")
+    __slots__ = ("_all_facts", "_declared", "_environment", "_facts", "_typed", "_words")
 
-    def __init__(self, conditions: Collection[Condition]) -> None:
-        words = frozenset[str]().union(*(condition.words for condition in conditions))
-        self._words = [(word, f"has.{word}", WORDS[word].read) for word in sorted(words - {"facts"})]
-        self._facts = frozenset[str]().union(*(condition.facts or () for condition in conditions))
-        self._all_facts = any(condition.facts is None for condition in conditions)
+    def __init__(self, conditions: Iterable[Condition], declared: Mapping[str, Fact] | None = None) -> None:
+        paths = dict.fromkeys(path for condition in conditions for path in condition.paths)
+        words = {path.word for path in paths if path.word in WORDS and path.word != "facts"}
+        self._words = [(word, f"has.{word}", WORDS[word].read) for word in sorted(words)]
+        self._typed = [path for path in paths if path.kind]
+        self._facts = sorted({path.fact for path in paths if path.fact})
+        self._all_facts = any(path.text == "facts" for path in paths)
+        self._declared = declared or {}
+        self._environment = _environment(_PLAIN)
 
     def observe(self, situation: Situation) -> Observation:
-        values: dict[str, object] = {"facts": self._facts_of(situation)}
+        facts, flaws = self._settle(situation)
+        values: dict[str, object] = {"facts": facts}
         for word, has_word, read in self._words:
             value = read(situation)
             values[has_word] = value is not None
             if value is not None:
                 values[word] = value
-        return Observation(values, _environment().Activation(values), {})
+        for path in self._typed:
+            value = dig(facts, path.parts)
+            held = values[f"has.{path.word}"] = value is not ABSENT and value is not None
+            if held:
+                values[path.word] = as_typed(value, path.kind)
+        return Observation(values, flaws, self._environment.Activation(values), {})
 
-    def _facts_of(self, situation: Situation) -> object:
-        """Give the facts that are read, and no others: each costs time to convert."""
+    def _settle(self, situation: Situation) -> tuple[Mapping[str, object], Mapping[str, str]]:
+        """Give the facts that are read, and no others: each costs time to convert. And what is wrong with them."""
         facts = situation.facts
-        return plain(facts if self._all_facts else {name: facts[name] for name in self._facts if name in facts})
+        taken: dict[str, object] = {}
+        flaws: dict[str, str] = {}
+        for name in {*facts, *self._declared} if self._all_facts else self._facts:
+            fact = self._declared.get(name)
+            if fact is None:
+                if name in facts:
+                    taken[name] = plain(facts[name])
+                continue
+            age = situation.decided - situation.fact_times.get(name, situation.decided)
+            value, flaw = settle(fact, facts.get(name), age)
+            if value is not None:
+                taken[name] = plain(value)
+            if flaw:
+                flaws[name] = flaw
+        return taken, flaws
 
 
 class Observation(NamedTuple):
-    """The words of one situation, as values and as CEL takes them, and the clauses that were evaluated on it."""
+    """The words of one situation, as values and as CEL takes them, and the clauses that were evaluated on it.
+
+    `flaws` says what is wrong with facts, by their names.
+    """
 
     values: dict[str, object]
+    flaws: Mapping[str, str]
     activation: Any
-    known: dict[str, object]
+    known: dict[Any, object]  # by program
 
 
 class _Trouble(NamedTuple):
@@ -258,16 +332,37 @@ def judge(conditions: Iterable[Condition], seen: Observation, private: Collectio
     out of the reason.
     """
     trouble: Verdict | None = None
-    for condition in conditions:
+    for item, condition in enumerate(conditions, 1):
         for clause in condition.clauses:
-            value = seen.known.get(clause.text)
-            if value is None:
-                value = seen.known[clause.text] = _evaluate(clause, seen)
+            value = _value(clause, seen)
             if value is False:
-                return Verdict("condition", _why(clause, seen, private), clause.line)
+                return Verdict("condition", _why(clause, seen, private), clause.line, item)
             if isinstance(value, _Trouble):
-                trouble = trouble or _explain(value, clause, seen, private)
+                trouble = trouble or _explain(value, clause, seen, private)._replace(item=item)
     return trouble
+
+
+def judge_unless(conditions: Iterable[Condition], seen: Observation, private: Collection[str] = ()) -> Verdict | None:
+    """Return None where none of the conditions holds, else the first that does, or that cannot be evaluated.
+
+    What needs something that is missing does not hold.
+    """
+    for item, condition in enumerate(conditions, 1):
+        if any(_value(clause, seen) is False for clause in condition.clauses):
+            continue
+        verdict = judge([condition], seen, private)
+        if verdict is None:
+            return Verdict("unless", reasons.held(condition.text), condition.line, item)
+        if verdict.outcome == "error":
+            return verdict._replace(item=item)
+    return None
+
+
+def _value(clause: Clause, seen: Observation) -> object:
+    value = seen.known.get(clause.program)
+    if value is None:
+        value = seen.known[clause.program] = _evaluate(clause, seen)
+    return value
 
 
 def _evaluate(clause: Clause, seen: Observation) -> bool | _Trouble:
@@ -284,17 +379,29 @@ def _evaluate(clause: Clause, seen: Observation) -> bool | _Trouble:
 
 def _why(clause: Clause, seen: Observation, private: Collection[str]) -> str:
     if clause.compared:
-        return reasons.comparison(clause.compared, clause.needs, seen.values, private)
-    return reasons.observed(clause.text, clause.paths, seen.values, private)
+        why = reasons.comparison(clause.compared, clause.needs, seen.values, private)
+    else:
+        why = reasons.observed(clause.text, clause.paths, seen.values, private)
+    return why if not seen.flaws else f"{why}{_flaw(clause, seen)}"
+
+
+def _flaw(clause: Clause, seen: Observation) -> str:
+    """Say that a fact was not taken as it came."""
+    flawed = next((path.fact for path in clause.paths if path.fact in seen.flaws), "")
+    return f"; facts.{flawed} is {seen.flaws[flawed]}" if flawed else ""
 
 
 def _explain(trouble: _Trouble, clause: Clause, seen: Observation, private: Collection[str]) -> Verdict:
-    absent = next((path.label for path in clause.paths if path.look_up(seen.values) is ABSENT), "")
+    absent = next((path for path in clause.paths if path.look_up(seen.values) is ABSENT), None)
     if absent:
-        return Verdict("missing", f"{absent} is missing", clause.line)
+        flaw = seen.flaws.get(absent.fact)
+        reason = f"facts.{absent.fact} is {flaw}" if flaw else f"{absent.label} is missing"
+        return Verdict("missing", reason, clause.line)
     if not trouble.is_error:
         return Verdict("error", f"{_why(clause, seen, private)}, expected true or false", clause.line)
     text, message = reasons.shorten(clause.text), str(trouble.value)
     if message.startswith("NOT_FOUND"):
         return Verdict("missing", f"`{text}` looks for a key that is missing", clause.line)
+    if any(reasons.is_withheld(path, private) for path in clause.paths):  # the library may quote what it read
+        message = reasons.WITHHELD
     return Verdict("error", f"`{text}` cannot be evaluated: {reasons.shorten(message)}", clause.line)

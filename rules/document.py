@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -89,6 +89,10 @@ class Node:
         """Add a fault here; the message is said in the installer's language, `{placeholders}` filled in."""
         self.faults.add(self, say(message, **values), warning=warning)
 
+    def fault_at(self, line: int, column: int, message: str) -> None:
+        """Add a fault at a place within this value."""
+        self.faults.put(Fault(self.file, line, column, message))
+
     def is_mapping(self) -> bool:
         return self._tree.kind == "mapping"
 
@@ -127,7 +131,7 @@ class Node:
         if raw is None or self.is_null():
             self.unexpected(expected)
             return None
-        if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t" for char in raw):
+        if not raw.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in raw):
             self.fault("a control character stands in this text")
             return None
         return raw
@@ -224,13 +228,24 @@ class Node:
     def _inner(self, tree: Tree) -> Node:
         return Node(tree, self.file, self.faults)
 
-    def fields(self, allowed: Iterable[str], required: Iterable[str] = (), what: str = "this") -> dict[str, Node]:
-        """Read a mapping with known keys: unknown, duplicate and missing ones are faults."""
+    def fields(
+        self,
+        allowed: Iterable[str],
+        required: Iterable[str] = (),
+        what: str = "this",
+        instead: Mapping[str, str] | None = None,
+    ) -> dict[str, Node]:
+        """Read a mapping with known keys: unknown, duplicate and missing ones are faults.
+
+        `instead` says what to write for keys that others know and we do not.
+        """
         allowed = list(allowed)
         values: dict[str, Node] = {}
         for name, key, value in self.entries(say("{what} as a mapping", what=say(what))):
             if name in allowed:
                 values[name] = value
+            elif instead and name in instead:
+                key.fault("unknown key {name}, write {instead}", name=_quote(name), instead=instead[name])
             else:
                 key._unknown_key(name, allowed)
         if self.is_mapping():
@@ -305,7 +320,7 @@ def parse_document(raw: bytes, file: str, faults: Faults) -> Node | None:
         return None
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?|months?)")
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?|months?)")
 _SECONDS = {"ms": 0.001, "s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _SECONDS |= {"d": 86400, "day": 86400, "w": 604800, "week": 604800, "month": 2592000}
 
@@ -316,7 +331,7 @@ def read_duration(node: Node, low: float, high: float) -> float | None:
     raw = node.text(expected)
     if raw is None:
         return None
-    match = _DURATION.fullmatch(raw.strip())
+    match = DURATION.fullmatch(raw.strip())
     if match is None:
         node.unexpected(expected)
         return None

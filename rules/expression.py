@@ -41,6 +41,7 @@ class Token(NamedTuple):
 class Reference(NamedTuple):
     path: str
     start: int
+    tested: bool = False  # it stands alone in `has(...)`
 
 
 class Comparison(NamedTuple):
@@ -60,8 +61,11 @@ class Slip(NamedTuple):
 
 def tokens(text: str) -> list[Token]:
     """Split an expression; spaces and comments are left out."""
-    found = (Token(str(match.lastgroup), match[0], match.start()) for match in _TOKEN.finditer(text))
-    return [token for token in found if token.kind not in ("space", "comment")]
+    return [
+        Token(kind, match[0], match.start())
+        for match in _TOKEN.finditer(text)
+        if (kind := str(match.lastgroup)) not in ("space", "comment")
+    ]
 
 
 def references(found: list[Token]) -> Iterator[Reference]:
@@ -73,7 +77,12 @@ def references(found: list[Token]) -> Iterator[Reference]:
         if _sign(found, index + 1) == "(":
             path = path.rpartition(".")[0]
         if path and path not in _CONSTANTS and path != "in":
-            yield Reference(path, token.start)
+            yield Reference(path, token.start, _is_tested(found, index))
+
+
+def _is_tested(found: list[Token], index: int) -> bool:
+    within = (_sign(found, index - 1), _sign(found, index + 1)) == ("(", ")")
+    return within and index > 1 and found[index - 2].text == "has"
 
 
 def _sign(found: list[Token], index: int) -> str:
@@ -86,6 +95,14 @@ def slips(found: list[Token]) -> list[Slip]:
     return [
         Slip(token.start, token.text, _OURS[token.text.lower()]) for token in candidates if token.text.lower() in _OURS
     ]
+
+
+def leading_dots(found: list[Token]) -> Iterator[int]:
+    """Yield where a name begins with a dot, which CEL takes for the same name, and a reader for a slip."""
+    for before, token in zip([None, *found], found, strict=False):
+        ends_a_value = before is not None and (before.kind != "sign" or before.text in (")", "]", "}"))
+        if token.text == "." and not ends_a_value:
+            yield token.start
 
 
 def clauses(text: str, found: list[Token]) -> list[tuple[int, str]]:

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple, cast, get_args
+from types import MappingProxyType
+from typing import NamedTuple, cast
 
+from rules.actions import read_action
 from rules.composer import MAX_BYTES
-from rules.condition import Condition, compile_condition
+from rules.condition import Condition
+from rules.context import Context, First, Known, read_id
+from rules.declarations import is_declaration, read_declarations
 from rules.document import Fault, Faults, Node, each, parse_document, read_duration
+from rules.facts import Fact
+from rules.hours import Hours, read_hours
 from rules.messages import say
-from rules.model import MAX_TIMES, PERIODS, Alert, AtMost, Offer, Period, Rule, Selector, Trigger
-from rules.payload import Payload, read_payload
-from rules.places import Place, within_node
-from rules.situation import TriggerKind, Trust
-from rules.text import LANGUAGES, Language, Template, parse_template
+from rules.model import ANSWERS, MAX_TIMES, MAX_TIMES_OF_RULE, PERIODS, Answers, AtMost, Period, Rule, Trigger
+from rules.places import within_node
+from rules.schema import AT_MOST, MOST_PRIORITY, RULE
+from rules.situation import Trust
+from rules.triggers import read_on
+from rules.vocabulary import NEARBY_LACKS, Vocabulary
 
-TRIGGERS: tuple[TriggerKind, ...] = get_args(TriggerKind)
-ZONE_KINDS = ("outside", "door", "inside", "shelf")
-ALERT_EXPIRES_S = 60.0  # and no longer
-OFFER_TTL_S = 600.0
+SHORTEST_COOLDOWN_S, LONGEST_COOLDOWN_S = 60.0, 366 * 86400.0
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HAPTIC = re.compile(r"(short|long)(-(short|long)){0,5}")
-_AT_MOST = re.compile(r"(\d{1,3}) per (\w+)")
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
-class _First(NamedTuple):
+class Source(NamedTuple):
+    """A rule file's name and content."""
+
     file: str
-    line: int
+    raw: bytes
 
 
-@dataclass(slots=True)
-class _Known:
-    """What names in a rule may refer to (None: anything), and the rules that were read."""
+class _Sheet(NamedTuple):
+    """A rule file, taken apart: its rules, and what their names may refer to."""
 
-    groups: Collection[str] | None
-    zones: Collection[str] | None
-    rules: dict[str, _First] = field(default_factory=dict)
+    rules: list[Node]
+    declared: dict[str, Fact]
+    context: Context
+    nearby: Context  # for rules that look while the member is elsewhere
+    begins: list[int]  # the lines at which rules and declarations begin
 
 
 def load_rules(
@@ -49,12 +54,26 @@ def load_rules(
     known_groups: Collection[str] | None = None,
     known_zones: Collection[str] | None = None,
 ) -> list[Rule]:
-    """Read rule files, in order of priority; a rule that is at fault is left out. Never raises.
+    """Read rule files, in order; a rule that is at fault is left out. Never raises.
 
     Groups and zone ids are checked against those known; None accepts any.
     """
-    known = _Known(known_groups, known_zones)
-    return [rule for path in paths for rule in _read_file(path, faults, known)]
+    sources = (Source(str(path), raw) for path in paths if (raw := read_bytes(path, faults)) is not None)
+    return load_sources(sources, faults, known_groups, known_zones)
+
+
+def load_sources(
+    sources: Iterable[Source],
+    faults: Faults,
+    known_groups: Collection[str] | None = None,
+    known_zones: Collection[str] | None = None,
+) -> list[Rule]:
+    """Read rules from what rule files hold, as `load_rules` does."""
+    known = Known(known_groups, known_zones)
+    facts: dict[str, Fact] = {}
+    sheets = list(_sheets(sources, faults, known, facts))
+    declared = MappingProxyType(facts)
+    return [rule for sheet in sheets for rule in each(sheet.rules, partial(_rule, sheet=sheet, facts=declared))]
 
 
 def read_bytes(path: Path, faults: Faults) -> bytes | None:
@@ -68,205 +87,176 @@ def read_bytes(path: Path, faults: Faults) -> bytes | None:
         return None
 
 
-def _read_file(path: Path, faults: Faults, known: _Known) -> list[Rule]:
-    raw = read_bytes(path, faults)
-    root = None if raw is None else parse_document(raw, str(path), faults)
-    if raw is None or root is None:
-        return []
-    source = _LINE_BREAK.split(raw.decode("utf-8-sig", "replace"))
-    return list(each(root.items("a list of rules"), lambda node: _rule(node, source, known)))
+def _sheets(sources: Iterable[Source], faults: Faults, known: Known, facts: dict[str, Fact]) -> Iterator[_Sheet]:
+    """Yield the files that can be read, and gather the facts that they declare."""
+    for source in sources:
+        root = parse_document(source.raw, source.file, faults)
+        if root is None:
+            continue
+        nodes = root.items("a list of rules")
+        declared = read_declarations(filter(is_declaration, nodes), facts)
+        facts |= declared
+        lines = _LINE_BREAK.split(source.raw.decode("utf-8-sig", "replace"))
+        context, nearby = (Context(known, lines, Vocabulary(declared, lacks)) for lacks in (frozenset(), NEARBY_LACKS))
+        rules = [node for node in nodes if not is_declaration(node)]
+        yield _Sheet(rules, declared, context, nearby, [node.line for node in nodes])
 
 
-def _rule(node: Node, source: list[str], known: _Known) -> Rule | None:
+def _source(node: Node, sheet: _Sheet) -> str:
+    """Return the lines of a file that are one rule's; blank ones and comments behind it are not."""
+    ends = sheet.begins[bisect_right(sheet.begins, node.line) :]
+    lines = sheet.context.lines[node.line - 1 : ends[0] - 1 if ends else None]
+    while lines and lines[-1].lstrip()[:1] in ("", "#"):
+        lines.pop()
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rule(node: Node, sheet: _Sheet, facts: MappingProxyType[str, Fact]) -> Rule | None:
     before = len(node.faults.errors())
-    keys = node.fields(("name", "on", "if", "alert", "offer", "trust", "at_most"), ("name", "on"), "a rule")
-    name = _name(keys["name"], known) if "name" in keys else None
-    on = _on(keys["on"], known) if "on" in keys else None
-    conditions = _conditions(keys["if"], source) if "if" in keys else ()
-    action = _action(node, keys, source, known)
+    keys = node.fields(tuple(RULE), ("name", "on"), "a rule", instead={"for": "on: {dwell: 6s}"})
+    name = _name(keys["name"], sheet.context.known) if "name" in keys else None
+    on = read_on(keys["on"], sheet.context) if "on" in keys else None
+    context = sheet.nearby if on and on.kind == "nearby" else sheet.context
+    conditions = _conditions(keys["if"], context) if "if" in keys else ()
+    unless = _conditions(keys["unless"], context) if "unless" in keys else ()
+    action = read_action(node, keys, context)
     trust = keys["trust"].choice([trust.word for trust in Trust], "trust") if "trust" in keys else "hint"
-    at_most = _at_most(keys["at_most"]) if "at_most" in keys else None
+    answers = _answers(keys, on, conditions)
+    limits = _limits(keys)
     if node.faults.full or len(node.faults.errors()) > before:
         return None
     if name is None or on is None or action is None or trust is None:
         return None
-    return Rule(name, node.file, node.line, on, conditions, action, Trust[trust.upper()], at_most)
+    return Rule(
+        name=name,
+        file=node.file,
+        line=node.line,
+        on=on,
+        conditions=conditions,
+        action=action,
+        trust=Trust[trust.upper()],
+        at_most=limits.at_most,
+        unless=unless,
+        answers=answers,
+        cooldown_s=limits.cooldown_s,
+        quiet=limits.quiet,
+        priority=limits.priority,
+        facts=facts,
+        source=_source(node, sheet),
+    )
 
 
-def _name(node: Node, known: _Known) -> str | None:
-    name = _id(node)
+def _name(node: Node, known: Known) -> str | None:
+    name = read_id(node)
     if name in known.rules:
         first = known.rules[name]
         node.fault("rule {name} stands already at {file}:{line}", name=name, file=first.file, line=first.line)
     elif name:
-        known.rules[name] = _First(node.file, node.line)
+        known.rules[name] = First(node.file, node.line)
     return name
 
 
-def _id(node: Node) -> str | None:
-    expected = "1 to 64 letters, digits, - and _"
-    name = node.text(expected)
-    if name is not None and not _ID.fullmatch(name):
-        node.unexpected(expected)
-        return None
-    return name
-
-
-def _on(node: Node, known: _Known) -> Trigger | None:
-    """Read `arrived`, `{dwell: 5s}` or `{entered, zone: {kind: shelf}}`."""
-    if node.scalar() is not None:
-        word = node.choice(TRIGGERS, "trigger")
-        if word == "dwell":
-            node.fault("dwell stands here without its length, expected {example}", example="{dwell: 5s}")
-            return None
-        return Trigger(cast(TriggerKind, word)) if word else None
-    before = len(node.faults.errors())
-    keys = node.fields((*TRIGGERS, "zone"), what="on")
-    zone = _selector(keys.pop("zone"), known) if "zone" in keys else None
-    if len(keys) == 1:
-        kind, value = keys.popitem()
-        return _trigger(cast(TriggerKind, kind), value, zone)
-    if len(node.faults.errors()) == before:
-        _not_one(node, keys, TRIGGERS)
-    return None
-
-
-def _not_one(node: Node, keys: Collection[str], expected: Collection[str]) -> None:
-    found = " / ".join(keys) or say("nothing")
-    node.fault(
-        "{what} stands here, expected {expected}", what=found, expected=say("one of {words}", words=", ".join(expected))
-    )
-
-
-def _trigger(kind: TriggerKind, value: Node, zone: Selector | None) -> Trigger | None:
-    if kind == "dwell":
-        length = read_duration(value, 1, 12 * 3600)
-        return Trigger(kind, zone, length) if length else None
-    if not value.is_null():
-        example = f"{{{kind}, zone: {{id: shoes}}}}"
-        value.fault(
-            "{what} stands here, expected nothing after {kind}, as in {example}",
-            what=value.what(),
-            kind=kind,
-            example=example,
-        )
-    return Trigger(kind, zone)
-
-
-def _selector(node: Node, known: _Known) -> Selector | None:
-    before = len(node.faults.errors())
-    keys = node.fields(("id", "kind"), what="zone")
-    if len(keys) != 1:
-        if len(node.faults.errors()) == before:
-            _not_one(node, keys, ("id", "kind"))
-        return None
-    by, value = keys.popitem()
-    word = value.choice(ZONE_KINDS, "kind of zone") if by == "kind" else _id(value)
-    if by == "id" and word and known.zones is not None and word not in known.zones:
-        value.unknown("zone", word, known.zones)
-    return Selector(cast(Literal["id", "kind"], by), word) if word else None
-
-
-def _conditions(node: Node, source: list[str]) -> tuple[Condition, ...]:
+def _conditions(node: Node, context: Context) -> tuple[Condition, ...]:
     items = node.items() if node.is_sequence() else [node]
     if not items:
         node.unexpected("a condition")
-    return tuple(each(items, lambda item: _condition(item, source)))
+    return tuple(each(items, lambda item: _condition(item, context)))
 
 
-def _condition(node: Node, source: list[str]) -> Condition | None:
+def _condition(node: Node, context: Context) -> Condition | None:
     expression = node.text("a condition such as member.passes_30d >= 4")
     if expression is None:
         return None
-    compiled = compile_condition(expression, within_node(source, node, expression))
+    compiled = context.compiler.compile(expression, within_node(context.lines, node, expression))
     if isinstance(compiled, Condition):
         return compiled
     for problem in compiled:
-        _put(node, problem.place, problem.message)
+        node.fault_at(*problem.place, problem.message)
     return None
 
 
-def _put(node: Node, place: Place, message: str) -> None:
-    node.faults.put(Fault(node.file, place.line, place.column, message))
+# --- what a person asked for
 
 
-def _action(node: Node, keys: dict[str, Node], source: list[str], known: _Known) -> Alert | Offer | None:
-    if "alert" in keys and "offer" in keys:
-        keys["offer"].fault("alert and offer stand in one rule, expected one of them")
-        return None
-    if "alert" in keys:
-        return _alert(keys["alert"], source, known)
+def _answers(keys: dict[str, Node], on: Trigger | None, conditions: Iterable[Condition]) -> Answers | None:
+    """Read what a person asked for, of which the rule itself must show the evidence; an offer is never an answer."""
+    claimed = on is not None and on.kind == "claimed"
+    node = keys.get("answers")
+    if node is None:
+        return "claim" if claimed and "alert" in keys else None
     if "offer" in keys:
-        return _offer(keys["offer"])
-    if node.is_mapping():
-        node.fault("the rule does nothing, expected alert or offer")
-    return None
-
-
-def _alert(node: Node, source: list[str], known: _Known) -> Alert | None:
-    keys = node.fields(("group", "text", "haptic", "expires"), ("group", "text"), "alert")
-    group = _id(keys["group"]) if "group" in keys else None
-    if group and known.groups is not None and group not in known.groups:
-        keys["group"].unknown("group", group, known.groups)
-    texts = _texts(keys["text"], source) if "text" in keys else {}
-    haptic = _haptic(keys["haptic"]) if "haptic" in keys else "short-short"
-    expires = read_duration(keys["expires"], 1, ALERT_EXPIRES_S) if "expires" in keys else ALERT_EXPIRES_S
-    return Alert(group, texts, haptic, expires) if group and texts and haptic and expires else None
-
-
-def _haptic(node: Node) -> str | None:
-    expected = "up to six of short and long, such as short-short-long"
-    pattern = node.text(expected)
-    if pattern is not None and not _HAPTIC.fullmatch(pattern):
-        node.unexpected(expected)
+        node.fault("{what} does not go with {name}", what="answers", name="offer")
         return None
-    return pattern
-
-
-def _texts(node: Node, source: list[str]) -> dict[Language, Template]:
-    """Read one text for every language, or `{zh: ..., en: ...}`."""
-    if not node.is_mapping():
-        template = _template(node, source)
-        return dict.fromkeys(LANGUAGES, template) if template else {}
-    keys = node.fields(LANGUAGES, what="text")
-    if not keys:
-        node.unexpected("a text, or {zh: ..., en: ...}")
-    read = {cast(Language, language): _template(value, source) for language, value in keys.items()}
-    return {language: template for language, template in read.items() if template}
-
-
-def _template(node: Node, source: list[str]) -> Template | None:
-    expected = "a text such as '{greeting} · {zone} {ago}'"
-    text = node.text(expected)
-    if text is None:
+    answers = cast("Answers | None", node.choice(ANSWERS, "answer"))
+    if answers is None or on is None:
         return None
-    if not text.strip():
-        node.unexpected(expected)
-        return None
-    template = parse_template(text)
-    if isinstance(template, Template):
-        return template
-    locate = within_node(source, node, text)
-    for problem in template:
-        _put(node, locate(problem.offset), problem.message)
-    return None
+    if (answers == "claim") != claimed:
+        node.fault(
+            "{what} does not go with {kind}, expected {expected}", what=answers, kind=on.kind, expected=_fitting(on)
+        )
+    elif answers == "sign-up" and not any(_shows_sign_up(condition) for condition in conditions):
+        node.fault("what shows the sign-up? expected an if that reads member.tags or member.attributes")
+    elif answers == "counter" and not (on.zone and on.zone.by == "id"):
+        node.fault("which counter? expected a zone by its id in on")
+    return answers
 
 
-def _offer(node: Node) -> Offer | None:
-    keys = node.fields(("id", "ttl", "payload"), ("id",), "offer")
-    offer = _id(keys["id"]) if "id" in keys else None
-    ttl = read_duration(keys["ttl"], 10, 7 * 86400) if "ttl" in keys else OFFER_TTL_S
-    payload = read_payload(keys["payload"]) if "payload" in keys else Payload()
-    return Offer(offer, ttl, payload) if offer and ttl and payload else None
+def _fitting(on: Trigger) -> str:
+    return "claim" if on.kind == "claimed" else ", ".join(word for word in ANSWERS if word != "claim")
 
 
-def _at_most(node: Node) -> AtMost | None:
-    expected = say(
-        "a cap such as 1 per day, of {times} at most per {periods}", times=MAX_TIMES, periods=", ".join(PERIODS)
+def _shows_sign_up(condition: Condition) -> bool:
+    return any(path.word in ("member.tags", "member.attributes") for path in condition.paths)
+
+
+# --- how often
+
+
+class _Limits(NamedTuple):
+    at_most: tuple[AtMost, ...]
+    cooldown_s: float
+    quiet: Hours | None
+    priority: int
+
+
+def _limits(keys: dict[str, Node]) -> _Limits:
+    """Read what holds a rule back; what is at fault is left out."""
+    cooldown = read_duration(keys["cooldown"], SHORTEST_COOLDOWN_S, LONGEST_COOLDOWN_S) if "cooldown" in keys else None
+    return _Limits(
+        at_most=_caps(keys["at_most"]) if "at_most" in keys else (),
+        cooldown_s=cooldown or 0.0,
+        quiet=read_hours(keys["quiet"]) if "quiet" in keys else None,
+        priority=(keys["priority"].integer(-MOST_PRIORITY, MOST_PRIORITY) or 0) if "priority" in keys else 0,
     )
-    match = _AT_MOST.fullmatch(node.text(expected) or "")
-    if match and match[2] in PERIODS and 1 <= int(match[1]) <= MAX_TIMES:
-        return AtMost(int(match[1]), cast(Period, match[2]))
-    if not node.is_null() and node.scalar() is not None:
+
+
+def _caps(node: Node) -> tuple[AtMost, ...]:
+    """Read one cap, or a list of them with different periods."""
+    items = node.items() if node.is_sequence() else [node]
+    if not items:
+        node.unexpected("a cap such as 1 per day")
+    caps: dict[Period, AtMost] = {}
+    for item in items:
+        cap = _cap(item)
+        if cap and cap.per in caps:
+            item.fault("a second cap per {period} stands here, expected one", period=cap.per)
+        elif cap:
+            caps[cap.per] = cap
+    return tuple(caps.values())
+
+
+def _cap(node: Node) -> AtMost | None:
+    expected = say(
+        "a cap such as 1 per day, of {times} at most per {periods}, or of {most} per rule",
+        times=MAX_TIMES,
+        periods=", ".join(PERIODS[:-1]),
+        most=MAX_TIMES_OF_RULE,
+    )
+    text = node.text(expected)
+    match = re.fullmatch(AT_MOST, (text or "").strip())
+    period = next((known for known in PERIODS if match and match[2] == known), None)
+    if match and period and 1 <= int(match[1]) <= (MAX_TIMES_OF_RULE if period == "rule" else MAX_TIMES):
+        return AtMost(int(match[1]), period)
+    if text is not None:
         node.unexpected(expected)
     return None

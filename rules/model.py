@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from datetime import time
+from typing import Literal, get_args
 
 from rules.condition import Condition
+from rules.facts import Fact
+from rules.hours import Hours
 from rules.payload import Payload
 from rules.situation import Situation, TriggerKind, Trust
 from rules.text import Language, Template
 
-Period = Literal["visit", "day", "week"]
+Period = Literal["visit", "day", "week", "member", "rule"]
+Answers = Literal["claim", "sign-up", "counter"]
 
-PERIODS: tuple[Period, ...] = ("visit", "day", "week")
+PERIODS: tuple[Period, ...] = get_args(Period)
+ANSWERS: tuple[Answers, ...] = get_args(Answers)
 MAX_TIMES = 10
+MAX_TIMES_OF_RULE = 1000  # per rule, over all members
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +33,19 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """When a rule looks. `dwell` is in seconds, and 0 for all kinds but `dwell`."""
+    """When a rule looks. What belongs to one kind is as it stands here for all others.
+
+    `within` is in seconds: since the visit came in, or, for `nearby`, since the member was seen.
+    """
 
     kind: TriggerKind
     zone: Selector | None = None
-    dwell: float = 0.0
+    dwell: float = 0.0  # seconds
+    within: float | None = None
+    reach_m: float = 0.0  # of `nearby`
+    serious: bool = False  # of `claimed`: no other claim
+    fact: str = ""
+    clock: time | None = None
 
     @property
     def dwell_of(self) -> Literal["zone", "kind"]:
@@ -47,6 +61,8 @@ class Alert:
     texts: Mapping[Language, Template]
     haptic: str
     expires_s: float
+    escalate_to: str = ""  # a group, empty for none
+    escalate_after_s: float = 0.0
 
     @property
     def shows(self) -> frozenset[str]:
@@ -72,13 +88,19 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
+    """So many times in each period: `member` is ever, for one member; `rule` is a day's, over all members together."""
+
     times: int
     per: Period
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a file. `action.shows` names the member's attributes that it lets out."""
+    """One rule of a file. `action.shows` names the member's attributes that it lets out.
+
+    `answers` says what a person asked for, None where nobody did. `facts` are the declarations of all files that were
+    loaded with it. `source` is its own lines of its file.
+    """
 
     name: str
     file: str
@@ -87,4 +109,11 @@ class Rule:
     conditions: tuple[Condition, ...]
     action: Alert | Offer
     trust: Trust = Trust.HINT
-    at_most: AtMost | None = None
+    at_most: tuple[AtMost, ...] = ()
+    unless: tuple[Condition, ...] = ()
+    answers: Answers | None = None
+    cooldown_s: float = 0.0
+    quiet: Hours | None = None
+    priority: int = 0  # higher first
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    source: str = ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from rules.document import Node
 from rules.situation import Situation
-from rules.vocabulary import Path, parse_path, unknown
+from rules.vocabulary import Path, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +28,36 @@ class Payload:
         return filled
 
 
-def read_payload(node: Node) -> Payload | None:
+def read_payload(node: Node, vocabulary: Vocabulary | None = None) -> Payload | None:
     """Read a payload. A text `{facts.item}` stands for that value; paths are written as in conditions."""
     if node.is_mapping():
-        return Payload(_read(node))
+        return Payload(_read(node, vocabulary or Vocabulary()))
     node.misshapen("a mapping")
     return None
 
 
-def _read(node: Node) -> Any:
+def _read(node: Node, vocabulary: Vocabulary) -> Any:
     if node.is_mapping():
         entries = node.entries()
         for name, key, value in entries:
-            if value.is_null() and parse_path(name):
+            if value.is_null() and vocabulary.parse_path(name):
                 key.fault("a placeholder stands here without quotes, expected {quoted}", quoted=f"'{{{name}}}'")
-        return {name: _read(value) for name, _, value in entries}
+        return {name: _read(value, vocabulary) for name, _, value in entries}
     if node.is_sequence():
-        return [_read(item) for item in node.items()]
+        return [_read(item, vocabulary) for item in node.items()]
     data = node.data()
-    return _placeholder(node, data) if isinstance(data, str) and ("{" in data or "}" in data) else data
+    if isinstance(data, str) and ("{" in data or "}" in data):
+        return _placeholder(node, data, vocabulary)
+    return data
 
 
-def _placeholder(node: Node, text: str) -> Path | None:
+def _placeholder(node: Node, text: str, vocabulary: Vocabulary) -> Path | None:
     if not (text.startswith("{") and text.endswith("}")):
         node.unexpected("text without braces, or one placeholder such as '{facts.item}'")
         return None
-    path = parse_path(text[1:-1])
+    path = vocabulary.parse_path(text[1:-1])
     if path is None or path.text in ("facts", "member.attributes"):
-        node.fault("{message}", message=unknown(text[1:-1]))
+        node.fault_at(node.line, node.column, vocabulary.unknown(text[1:-1]))
         return None
     return path
 

@@ -34,6 +34,9 @@ def within_node(source: list[str], node: Node, value: str) -> Locate:
     space and escapes out; where they part all the same, it is the scalar's own place.
     """
     start = Place(node.line, node.column)
+    line, column = _content(source, start, node)
+    if _at(source, line, column, len(value)) == value:  # as it stands, on one line
+        return lambda offset: Place(line + 1, column + 1 + offset)
 
     def locate(offset: int) -> Place:
         line, column = _content(source, start, node)

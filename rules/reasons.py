@@ -9,7 +9,13 @@ from rules.vocabulary import ABSENT, Path
 
 MAX_SHOWN = 60
 
-_WITHHELD = frozenset({"member.attributes", "member.greeting", "facts"})
+WITHHELD = "withheld"
+_ALWAYS_WITHHELD = frozenset({"member.attributes", "member.greeting", "facts"})
+
+
+def is_withheld(path: Path, private: Collection[str]) -> bool:
+    """Tell whether a path's value must not be shown: a private attribute, or a whole map, which may hold one."""
+    return path.attribute in private or path.text in _ALWAYS_WITHHELD
 
 
 def shown(path: Path, values: Mapping[str, object], private: Collection[str]) -> str:
@@ -17,8 +23,8 @@ def shown(path: Path, values: Mapping[str, object], private: Collection[str]) ->
     value = path.look_up(values)
     if value is ABSENT:
         return "missing"
-    if path.attribute in private or path.text in _WITHHELD:
-        return "withheld"
+    if is_withheld(path, private):
+        return WITHHELD
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, int) and not isinstance(value, bool):
@@ -36,6 +42,11 @@ def observed(text: str, paths: Collection[Path], values: Mapping[str, object], p
     """Write a clause and what its names hold."""
     found = ", ".join(comparison(path, "", values, private) for path in paths)
     return f"`{shorten(text)}`: {found}" if found else f"`{shorten(text)}`"
+
+
+def held(text: str) -> str:
+    """Write an `unless` that holds."""
+    return f"`{shorten(' '.join(text.split()))}` holds"
 
 
 def shorten(text: str) -> str:

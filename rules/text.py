@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from rules.document import did_you_mean
 from rules.messages import say
 from rules.situation import Situation, Trust
-from rules.vocabulary import attributes, parse_path, plain
+from rules.vocabulary import WHOLE, Vocabulary, attributes, plain
 
 Language = Literal["zh", "en"]
 
@@ -114,10 +114,10 @@ PLACEHOLDERS: dict[str, Slot] = {
 }
 
 
-def _own(name: str) -> Slot | None:
-    """Make the slot of an attribute or a fact that only this shop knows."""
-    path = parse_path(name)
-    if path is None or not path.keys or path.word not in ("member.attributes", "facts"):
+def _own(name: str, vocabulary: Vocabulary) -> Slot | None:
+    """Make the slot of an attribute or a fact that only this shop knows; no other name is for staff."""
+    path = vocabulary.parse_path(name)
+    if path is None or path.kind == WHOLE or not (path.fact or (path.keys and path.word == "member.attributes")):
         return None
     return Slot(name, path.attribute or "", lambda situation, words: path.read(situation))
 
@@ -143,10 +143,11 @@ class Template(NamedTuple):
         return SEPARATOR.join(segment for segment in filled if segment)
 
 
-def parse_template(text: str) -> Template | list[Problem]:
+def parse_template(text: str, vocabulary: Vocabulary | None = None) -> Template | list[Problem]:
     """Read a text with placeholders such as `{greeting}`."""
-    problems = [*_too_long(text), *_stray_braces(text), *_unknown_slots(text)]
-    return problems or Template(tuple(_segment(segment) for segment in text.split(SEPARATOR)))
+    vocabulary = vocabulary or Vocabulary()
+    problems = [*_too_long(text), *_stray_braces(text), *_unknown_slots(text, vocabulary)]
+    return problems or Template(tuple(_segment(segment, vocabulary) for segment in text.split(SEPARATOR)))
 
 
 def _too_long(text: str) -> Iterator[Problem]:
@@ -168,23 +169,32 @@ def _stray_braces(text: str) -> Iterator[Problem]:
         )
 
 
-def _unknown_slots(text: str) -> Iterator[Problem]:
+def _unknown_slots(text: str, vocabulary: Vocabulary) -> Iterator[Problem]:
     for match in _SLOT.finditer(text):
-        if _slot(match[1]) is None:
-            known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            name, hint = one_line(match[0]), did_you_mean(match[1], PLACEHOLDERS)
-            yield Problem(
-                match.start(),
-                say("unknown placeholder {name}{hint}, expected one of {known}", name=name, hint=hint, known=known),
-            )
+        if _slot(match[1], vocabulary) is None:
+            yield Problem(match.start(), _unknown(match[1], vocabulary))
 
 
-def _slot(name: str) -> Slot | None:
-    return PLACEHOLDERS.get(name) or _own(name)
+def _unknown(name: str, vocabulary: Vocabulary) -> str:
+    known = ", ".join(f"{{{slot}}}" for slot in PLACEHOLDERS)
+    shown = one_line(f"{{{name}}}")
+    path = vocabulary.parse_path(name)
+    if path and not path.fact:
+        return say("{name} is not for staff to read, expected one of {known}", name=shown, known=known)
+    if name.partition(".")[0] in vocabulary.lacking:
+        return vocabulary.unknown(name)
+    if name.startswith("facts.") and vocabulary.declared:
+        return vocabulary.unknown_part(path) if path else vocabulary.unknown(name)
+    hint = did_you_mean(name, PLACEHOLDERS)
+    return say("unknown placeholder {name}{hint}, expected one of {known}", name=shown, hint=hint, known=known)
 
 
-def _segment(text: str) -> tuple[str | Slot, ...]:
-    parts = (_slot(part) if index % 2 else part for index, part in enumerate(_SLOT.split(text)))
+def _slot(name: str, vocabulary: Vocabulary) -> Slot | None:
+    return _own(name, vocabulary) if name in vocabulary.lacking else PLACEHOLDERS.get(name) or _own(name, vocabulary)
+
+
+def _segment(text: str, vocabulary: Vocabulary) -> tuple[str | Slot, ...]:
+    parts = (_slot(part, vocabulary) if index % 2 else part for index, part in enumerate(_SLOT.split(text)))
     return tuple(part for part in parts if part)
 
 

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_situation import ENTRANCE, PAVEMENT, member, situation
 
-from rules.condition import MAX_LENGTH, Condition, Reading, Verdict, compile_condition, judge
+from rules.condition import MAX_LENGTH, Compiler, Condition, Reading, Verdict, judge
+from rules.facts import Fact
 from rules.situation import Situation
+from rules.vocabulary import Vocabulary
 
 GOLD = member(
     greeting="王女士",
@@ -31,7 +33,7 @@ FACTS = {"new_arrivals": True, "stock": 3, "price": 19.9, "item": {"sku": "sku-1
 
 
 def compiled(text: str) -> Condition:
-    condition = compile_condition(text)
+    condition = Compiler().compile(text)
     assert isinstance(condition, Condition), condition
     return condition
 
@@ -138,15 +140,15 @@ def test_why_it_does_not_hold(text: str, outcome: str, reason: str | None) -> No
 
 def test_false_decides_whatever_is_missing() -> None:
     for text in ("facts.none && member.passes_30d >= 4", "member.passes_30d >= 4 && facts.none"):
-        assert verdict(text) == Verdict("condition", "passes_30d is 2, needs >= 4", 1)
+        assert verdict(text) == Verdict("condition", "passes_30d is 2, needs >= 4", 1, 1)
 
 
 def test_conditions_of_a_list_must_all_hold() -> None:
     items = [compiled("facts.new_arrivals"), compiled("facts.none"), compiled("member.test")]
     seen = Reading(items).observe(situation(who=GOLD, facts=FACTS))
     assert judge(items[:1], seen) is None
-    assert judge(items[:2], seen) == Verdict("missing", "facts.none is missing", 1)
-    assert judge(items, seen) == Verdict("condition", "test is false", 1)
+    assert judge(items[:2], seen) == Verdict("missing", "facts.none is missing", 1, 2)
+    assert judge(items, seen) == Verdict("condition", "test is false", 1, 3)
 
 
 @pytest.mark.parametrize("name", ["tier", "points", "balance", "tags", "favourite_zones"])
@@ -157,7 +159,7 @@ def test_an_attribute_that_a_member_lacks_is_missing(name: str) -> None:
 
 
 def test_a_zone_that_is_not_known_is_missing() -> None:
-    assert verdict("zone.kind == 'inside'", situation(zone=None)) == Verdict("missing", "zone.kind is missing", 1)
+    assert verdict("zone.kind == 'inside'", situation(zone=None)) == Verdict("missing", "zone.kind is missing", 1, 1)
     assert verdict("!has(zone.id)", situation(zone=None)) is None
 
 
@@ -203,9 +205,19 @@ def test_private_values_stay_out_of_reasons() -> None:
         assert "28" not in found.reason
 
 
+def test_what_the_library_quotes_of_a_private_value_stays_out_of_reasons() -> None:
+    seen = situation(who=member(attributes={"secret": "a("}))
+    text = '"abc".matches(member.attributes.secret)'
+    for private, said in (((), "missing ): a("), (("secret",), "cannot be evaluated: withheld")):
+        found = verdict(text, seen, private)
+        assert found is not None
+        assert found.outcome == "error"
+        assert said in found.reason
+
+
 def test_a_clause_names_its_line() -> None:
     text = "member.passes_30d == 2\n  && facts.new_arrivals\n  && member.test"
-    assert verdict(text) == Verdict("condition", "test is false", 3)
+    assert verdict(text) == Verdict("condition", "test is false", 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -246,16 +258,92 @@ def test_a_clause_names_its_line() -> None:
     ],
 )
 def test_a_faulty_condition_is_refused_with_its_place(text: str, line: int, column: int, message: str) -> None:
-    problems = compile_condition(text)
+    problems = Compiler().compile(text)
     assert isinstance(problems, list)
     assert problems[0].place == (line, column)
     assert message in problems[0].message
 
 
 def test_all_misspelt_names_are_told_at_once() -> None:
-    problems = compile_condition("member.teir == 'x' || (member.poinst > 3 && zone.knid == 'door')")
+    problems = Compiler().compile("member.teir == 'x' || (member.poinst > 3 && zone.knid == 'door')")
     assert isinstance(problems, list)
     assert [problem.place.column for problem in problems] == [1, 24, 45]
+
+
+DECLARED = Vocabulary(
+    {
+        "open": Fact("open", "bool"),
+        "stock": Fact("stock", "int"),
+        "words": Fact("words", "list of string"),
+        "featured": Fact("featured", {"item": "string", "price": {"now": "number"}}),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "facts.open && facts.stock > 2.5",
+        "facts.featured.item == 'x' && facts.featured.price.now * 2 < 3",
+        "has(facts.featured) && has(facts.featured.price) && has( facts.featured.price.now )",
+        "'new' in facts.words && facts.words.exists(word, word.startsWith('n')) && size(facts.words) > 1",
+        "facts.featured.item.startsWith('sku-')",
+    ],
+)
+def test_declared_facts_have_types(text: str) -> None:
+    assert isinstance(Compiler(DECLARED).compile(text), Condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("facts.featured.itme == 'x'", 1, "(did you mean 'facts.featured.item'?)"),
+        ("member.test && has(facts.featured.itme)", 20, "(did you mean 'facts.featured.item'?)"),
+        ("facts.opne", 1, "(did you mean 'facts.open'?)"),
+        ("facts.weather == 'rain'", 1, "'facts.weather' is declared nowhere in this file"),
+        ("facts", 1, "'facts' is declared nowhere in this file"),
+        ("facts['open']", 1, "'facts' is declared nowhere in this file"),
+        ("facts.featured['itme'] == 'x'", 1, "'facts.featured' has parts, expected one of facts.featured.item"),
+        ("facts.featured == 3", 1, "'facts.featured' has parts"),
+        ("facts.featured.price > 3", 1, "has parts, expected one of facts.featured.price.now"),
+        (".facts.featured.itme == 'x'", 1, "'.' stands here, expected a name such as member.tier"),
+        ("facts . featured . itme == 'x'", 1, "'facts' is declared nowhere in this file"),
+        ("facts.open.since > 3", 1, "unknown name 'facts.open.since'"),
+        ("facts.open == 3", 12, "'==' does not fit bool / int"),
+        ("facts.open > 0", 12, "'>' does not fit bool / int"),
+        ("facts.stock == 'many'", 13, "'==' does not fit int / string"),
+        ("3 in facts.words", 3, "does not fit int / list(string)"),
+        ("facts.stock", 1, "`facts.stock` gives int, expected true or false"),
+    ],
+)
+def test_what_does_not_fit_a_declared_fact_is_refused(text: str, column: int, message: str) -> None:
+    problems = Compiler(DECLARED).compile(text)
+    assert isinstance(problems, list)
+    assert problems[0].place == (1, column)
+    assert message in problems[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("member.id", "member.purposes", "member.deny", "member.allow", "member.only", "member.note"),
+        *("member", "member['id']", "visit.id", "visit", "zone", "[member][0].id", "has(member.id)", "dyn(member).id"),
+        *("member.attributes.exists(m, member.id == m)", "member . id", "member\n.id"),
+    ],
+)
+def test_no_condition_reaches_who_a_member_is_or_what_a_member_chose(text: str) -> None:
+    problems = Compiler().compile(f"{text} == {text}")
+    assert isinstance(problems, list)
+    assert "unknown name" in problems[0].message
+
+
+def test_the_same_words_are_compiled_once() -> None:
+    compiler = Compiler()
+    one, two = compiler.compile("facts.a && member.test"), compiler.compile("\n member.points > 3\n&& member.test")
+    assert isinstance(one, Condition)
+    assert isinstance(two, Condition)
+    assert one.clauses[1].program is two.clauses[1].program
+    assert [clause.line for clause in two.clauses] == [2, 3]
 
 
 def test_a_runaway_condition_ends_and_does_not_hold() -> None:
@@ -293,7 +381,7 @@ def test_clauses_together_say_what_the_whole_expression_says(atoms: list[str], j
 @given(st.text(max_size=60) | st.lists(ATOMS | st.text("()[]{}&|!?:.,'\"\\/ \n", max_size=4), max_size=6).map("".join))
 @settings(max_examples=300, deadline=None)
 def test_no_text_makes_it_raise(text: str) -> None:
-    found = compile_condition(text)
+    found = Compiler().compile(text)
     if isinstance(found, Condition):
         judge([found], Reading([found]).observe(situation(who=GOLD, facts=FACTS)))
     else:
@@ -309,7 +397,7 @@ def test_zones_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("member.days_since_visit > 30", Verdict("missing", "days_since_visit is missing", 1)),
+        ("member.days_since_visit > 30", Verdict("missing", "days_since_visit is missing", 1, 1)),
         ("!has(member.days_since_visit) || member.days_since_visit > 30", None),
         ("'shoes' in member.usual_zones && size(member.usual_zones) == 2", None),
     ],

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+from datetime import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from virtual_rules import ALERT, load
 
-from rules.document import Faults
-from rules.loader import TRIGGERS, load_rules
-from rules.model import PERIODS, Alert, AtMost, Offer, Selector, Trigger
-from rules.scenario import COUNTS, OUTCOMES
+from rules import schema
+from rules.document import Faults, parse_document
+from rules.facts import LISTED, SIMPLE, Fact
+from rules.hours import Hours
+from rules.loader import Source, load_rules, load_sources
+from rules.model import ANSWERS, PERIODS, Alert, AtMost, Offer, Selector, Trigger
+from rules.scenario import COUNTS
+from rules.schema import TRIGGERS
 from rules.situation import Trust
+from rules.steps import OUTCOMES
 from rules.text import PLACEHOLDERS
 from rules.vocabulary import WORDS
 
+VALIDATOR = Draft202012Validator(schema.document())
 SHIPPED = Path(__file__).resolve().parents[1] / "config" / "rules"
 MUST_FAIL = Path(__file__).resolve().parent / "rules_that_must_fail"
 EXAMPLE = """\
@@ -46,18 +54,82 @@ def test_rules_are_read_as_they_are_written() -> None:
     assert [clause.line for clause in window.conditions[0].clauses] == [4, 4]
     assert isinstance(window.action, Offer)
     assert (window.action.offer, window.action.ttl_s, window.action.payload.tree) == ("new-arrivals", 600.0, {})
-    assert window.at_most == AtMost(1, "day")
-    assert (welcome.on, welcome.trust, welcome.at_most) == (Trigger("arrived"), Trust.FRESH, None)
+    assert window.at_most == (AtMost(1, "day"),)
+    assert (welcome.on, welcome.trust, welcome.at_most) == (Trigger("arrived"), Trust.FRESH, ())
     assert [clause.line for condition in welcome.conditions for clause in condition.clauses] == [10, 11]
     assert isinstance(welcome.action, Alert)
     assert (welcome.action.group, welcome.action.haptic, welcome.action.expires_s) == ("floor", "long-short", 30.0)
     assert sorted(welcome.action.texts) == ["en", "zh"]
 
 
+EVERY_KEY = """\
+- {fact: featured, type: {item: string, zone: string}, max_age: 24 h, otherwise: {item: "", zone: ""}}
+- name: shelf
+  on: {dwell: 6s, zone: {kind: shelf}, within: 20 s}
+  if: facts.featured.zone == zone.id
+  unless: [member.test, "'staff' in member.tags"]
+  alert: {group: floor, text: "{greeting}", escalate: {to: designers, after: 20 s}}
+  trust: weak
+  at_most: [1 per visit, 3 per week, 1 per member, 200 per rule]
+  cooldown: 3 days
+  quiet: "20:00-10:00"
+  priority: -10
+- {name: near, on: {nearby: 2.5 km}, offer: {id: x}}
+- {name: soon, on: {nearby: 800 m, within: 10 min}, offer: {id: x}}
+- {name: taken, on: claimed, alert: {group: floor, text: x}}
+- {name: serious, on: {claimed: serious, zone: {id: shoes}}, answers: claim, alert: {group: floor, text: x}}
+- {name: changed, on: {fact: featured}, offer: {id: x}}
+- {name: closing, on: {clock: "20:30"}, offer: {id: x}}
+- {name: check-in, on: arrived, if: '"x" in member.tags', answers: sign-up, alert: {group: floor, text: x}}
+- {name: counter, on: {entered, zone: {id: shoes}}, answers: counter, alert: {group: floor, text: x}}
+"""
+
+
+def test_every_key_is_read() -> None:
+    (shelf, near, soon, taken, serious, changed, closing, check_in, counter), faults = load(EVERY_KEY)
+    assert faults == []
+    assert shelf.on == Trigger("dwell", Selector("kind", "shelf"), 6.0, within=20.0)
+    assert [condition.text for condition in shelf.unless] == ["member.test", "'staff' in member.tags"]
+    assert isinstance(shelf.action, Alert)
+    assert (shelf.action.escalate_to, shelf.action.escalate_after_s) == ("designers", 20.0)
+    assert shelf.at_most == (AtMost(1, "visit"), AtMost(3, "week"), AtMost(1, "member"), AtMost(200, "rule"))
+    assert (shelf.cooldown_s, shelf.quiet, shelf.priority) == (3 * 86400.0, Hours(time(20), time(10)), -10)
+    assert [near.on, soon.on] == [
+        Trigger("nearby", within=7200.0, reach_m=2500.0),
+        Trigger("nearby", within=600.0, reach_m=800.0),
+    ]
+    assert [taken.on, serious.on] == [Trigger("claimed"), Trigger("claimed", Selector("id", "shoes"), serious=True)]
+    assert [changed.on, closing.on] == [Trigger("fact", fact="featured"), Trigger("clock", clock=time(20, 30))]
+    answers = [rule.answers for rule in (shelf, taken, serious, check_in, counter)]
+    assert answers == [None, "claim", "claim", "sign-up", "counter"]
+    otherwise = {"item": "", "zone": ""}
+    fact = Fact("featured", {"item": "string", "zone": "string"}, 86400.0, otherwise, shelf.file, 1)
+    assert dict(counter.facts) == {"featured": fact}
+
+
+def test_facts_that_one_file_declares_hold_for_all_and_are_checked_in_it_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"- {{name: a, on: arrived, if: facts.stock.of.shoes > 3, {ALERT}}}\n")
+    (tmp_path / "b.yaml").write_text("- {fact: stock, type: int}\n- {fact: open, type: bool}\n")
+    (tmp_path / "c.yaml").write_text("- {fact: stock, type: int}\n- {fact: open, type: string}\n")
+    faults = Faults()
+    (rule,) = load_rules([tmp_path / f"{name}.yaml" for name in "abc"], faults)
+    assert sorted(rule.facts) == ["open", "stock"]
+    assert [str(fault) for fault in faults.found] == [
+        f"{tmp_path}/c.yaml:2:3: fact open is declared otherwise at {tmp_path}/b.yaml:2"
+    ]
+
+
+def test_rules_are_read_from_bytes_as_from_files() -> None:
+    faults = Faults()
+    loaded = load_sources([Source("sent.yaml", EXAMPLE.encode()), Source("bad.yaml", b"- {")], faults)
+    assert [(rule.name, rule.file) for rule in loaded] == [("window-regular", "sent.yaml"), ("welcome", "sent.yaml")]
+    assert [fault.file for fault in faults.found] == ["bad.yaml"]
+
+
 def test_the_shipped_rules_are_without_fault() -> None:
     faults = Faults()
     files = [path for path in sorted(SHIPPED.glob("*.yaml")) if not path.name.endswith(".test.yaml")]
-    loaded = load_rules(files, faults, known_groups=["floor"], known_zones=[])
+    loaded = load_rules(files, faults)
     assert faults.found == []
     assert [rule.name for rule in loaded] == [path.stem for path in files]
 
@@ -147,6 +219,7 @@ SCRAPS = st.sampled_from(
             "  alert:\n",
             "    payload: {a: '{b}'}\n",
         ),
+        *("- {fact: a, type: {b: bool}}\n", "  on: {nearby: 3 km}\n", "  on: {fact: a}\n", "  unless: facts.a.b\n"),
         *("  offer: {id: x, payload: [1]}\n", "  at_most: 0 per day\n", "\t", "&a", "*a", "!x ", "\u2028", "\x85", "é"),
     ]
 )
@@ -180,10 +253,22 @@ def test_the_documentation_names_every_word() -> None:
         assert word in page, word
 
 
-def test_the_examples_of_the_documentation_are_without_fault() -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```", DOCUMENTATION.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("page", [DOCUMENTATION, DOCUMENTATION.with_name("facts.md")], ids=lambda page: page.stem)
+def test_the_examples_of_the_documentation_are_without_fault(page: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     examples = [block for block in blocks if block.startswith("- ")]
-    assert len(examples) >= 5
+    assert examples
     for example in examples:
         made, faults = load(example)
         assert (faults, bool(made)) == ([], True)
+        root = parse_document(example.encode(), page.name, Faults())
+        assert root
+        assert VALIDATOR.is_valid(root.data())
+
+
+def test_the_documentation_names_every_key() -> None:
+    pages = DOCUMENTATION.read_text(encoding="utf-8") + DOCUMENTATION.with_name("facts.md").read_text(encoding="utf-8")
+    for key in (*schema.RULE, *schema.ON, *schema.ALERT, *schema.ESCALATE, *schema.OFFER, *schema.FACT):
+        assert f"`{key}" in pages or f"{key}:" in pages, key
+    for word in (*ANSWERS, *schema.ZONE_KINDS, *SIMPLE, *LISTED):
+        assert f"`{word}`" in pages, word

@@ -7,16 +7,20 @@ from string import Formatter
 
 import pytest
 
+import rules.chinese
 from rules.chinese import CHINESE
 from rules.messages import Language, language_of, say, speak
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEAKERS = (
-    *(ROOT / "rules" / f"{name}.py" for name in ("composer", "document")),
+    *(ROOT / "rules" / f"{name}.py" for name in ("actions", "composer", "condition", "context", "declarations")),
+    *(ROOT / "rules" / f"{name}.py" for name in ("document", "hours", "loader", "payload", "text", "triggers")),
+    *(ROOT / "rules" / f"{name}.py" for name in ("scenario", "steps", "vocabulary")),
     ROOT / "gateway" / "crowd" / "settings.py",
-    *(ROOT / "gateway" / "calibrate" / f"{name}.py" for name in ("amend", "marks", "report", "walk", "zones")),
+    *(ROOT / "gateway" / "calibrate" / f"{name}.py" for name in ("amend", "crowd", "marks", "report", "walk", "zones")),
     ROOT / "gateway" / "guest" / "settings.py",
     *(ROOT / "gateway" / f"{name}.py" for name in ("check", "configfile", "configvalues", "layout")),
+    *(ROOT / "gateway" / f"{name}.py" for name in ("question", "tryout")),
 )
 
 
@@ -57,6 +61,11 @@ def test_a_text_without_values_keeps_its_braces() -> None:
     assert say("{receiver: door}") == "{receiver: door}"
 
 
+def test_nothing_has_two_chinese_twins() -> None:
+    parts = [part for name, part in vars(rules.chinese).items() if name.isupper() and name != "CHINESE"]
+    assert [english for part in parts for english, said in part.items() if CHINESE[english] != said] == []
+
+
 @pytest.mark.parametrize(("english", "chinese"), CHINESE.items())
 def test_twins_have_the_same_placeholders(english: str, chinese: str) -> None:
     assert placeholders(chinese) == placeholders(english)
@@ -67,7 +76,17 @@ def spoken(tree: ast.AST) -> Iterator[str]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            if name in ("say", "told", "fault", "unexpected", "misshapen", "items", "RefusedError", "_matching"):
+            if name in (
+                "say",
+                "told",
+                "fault",
+                "unexpected",
+                "misshapen",
+                "items",
+                "RefusedError",
+                "_matching",
+                "read_like",
+            ):
                 for argument in call.args:
                     yield from literals(argument)
 

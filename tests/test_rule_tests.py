@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.rule_tests import drive_presence, run_rule_tests, run_test_file
-from rules.scenario import Case, Scenario
-from rules.situation import Decision
+from gateway.rehearsal import drive
+from rules.cases import Case, Said, Scenario
+from rules.coverage import Coverage, Witness
+from rules.playing import drive_presence
+from rules.rule_tests import Manner, run_rule_tests, run_test_file
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = sorted((ROOT / "config" / "rules").glob("*.test.yaml"))
@@ -24,6 +26,8 @@ RULES = """\
   if: member.points > 3
   alert: {group: floor, text: "{greeting} · {points}"}
 """
+HEARD = "kind: door, hear: [{receiver: door, at_least: -70}]"
+SHOWN = "1 of 1 rules fired, 0 of 1 conditions decided\n"
 TESTS = """\
 rules: ours.yaml
 zones: [{id: entrance, kind: door}]
@@ -42,18 +46,25 @@ def ours(tmp_path: Path) -> Path:
     return tmp_path / "ours.test.yaml"
 
 
-def run(*files: Path) -> tuple[int, str, str]:
+def run(*files: Path, covers: bool = False) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
-    status = run_rule_tests(files, out, err)
+    status = run_rule_tests(files, out, err, Manner(drive, covers))
     return status, out.getvalue(), err.getvalue()
 
 
-def test_every_shipped_rule_has_its_tests_and_they_pass() -> None:
+def test_every_shipped_rule_has_its_tests_and_they_show_all_of_it() -> None:
     rules = {path.stem for path in (ROOT / "config" / "rules").glob("*.yaml") if not path.name.endswith(".test.yaml")}
-    assert {path.name.removesuffix(".test.yaml") for path in SHIPPED} == rules
-    status, out, err = run(*SHIPPED)
-    assert (status, err) == (0, "")
-    assert re.fullmatch(r"\d+ tests: \d+ passed, 0 failed\n", out)
+    for path in SHIPPED:
+        of = path.name.removesuffix(".test.yaml")
+        status, out, err = run(path)
+        assert (status, err, out.count(" 0 failed\n")) == (0, "", 1)
+        rules.discard(of)
+    assert rules == set()
+    status, out, _ = run(*SHIPPED, covers=True)
+    assert status == 0
+    assert re.fullmatch(
+        r"\d+ tests: \d+ passed, 0 failed\n(\d+) of \1 rules fired, (\d+) of \2 conditions decided\n", out
+    )
 
 
 @pytest.mark.parametrize("path", MUST_FAIL, ids=lambda path: path.name)
@@ -65,15 +76,16 @@ def test_tests_that_must_fail_do_so_as_they_say(path: Path) -> None:
 
 
 def test_a_rule_that_changes_is_caught(ours: Path) -> None:
-    assert run(ours) == (0, "1 test: 1 passed, 0 failed\n", "")
+    assert run(ours) == (0, f"1 test: 1 passed, 0 failed\n{SHOWN}", "")
     (ours.parent / "ours.yaml").write_text(RULES.replace("> 3", "> 5"))
     status, out, _ = run(ours)
     assert status == 1
     assert out.splitlines() == [
         f"{ours}:7:69: she is announced, at 0 s",
-        '  - welcome: alert, text "王女士 · 5"',
-        '  + welcome: silent, outcome "condition", reason "points is 5, needs > 5"',
+        '  - welcome (wang): alert, text "王女士 · 5"',
+        '  + welcome (wang): silent, outcome "condition", reason "points is 5, needs > 5"',
         "1 test: 0 passed, 1 failed",
+        "0 of 1 rules fired, 1 of 1 conditions decided",
     ]
 
 
@@ -90,6 +102,7 @@ def test_a_rule_that_changes_is_caught(ours: Path) -> None:
         ("member: wang", "member: wong", ":7:27: unknown member 'wong' (did you mean 'wang'?)"),
         ("arrived: ,", "", ":7:9: expected a member and one of arrived, passing"),
         ("arrived: ,", "arrived: yes,", ":7:42: 'yes' stands here, expected nothing"),
+        ("arrived: ,", "dismissed: welcome,", ":7:44: dismissed is said of an offer, and welcome raises an alert"),
         ("arrived: ,", "dwell: ,", ":7:40: nothing stands here, expected a duration"),
         ("zone: entrance", "zone: exit", ":7:50: unknown zone 'exit', expected one of entrance"),
         ("rule: welcome", "rule: welcom", ":7:76: unknown rule 'welcom' (did you mean 'welcome'?)"),
@@ -98,6 +111,7 @@ def test_a_rule_that_changes_is_caught(ours: Path) -> None:
         ("alert: {text: 王女士 · 5}", "silent: condtion", ":7:93: unknown outcome 'condtion'"),
         ("alert: {text: 王女士 · 5}", "offer: {payload: 5}", ":7:102: '5' stands here, expected a mapping"),
         ("tests:\n", "start: yesterday\ntests:\n", ":4:8: 'yesterday' stands here, expected a time of the shop"),
+        ("tests:\n", "start: 0001-01-01 00:00\ntests:\n", ":4:8: '0001-01-01 00:00' stands here, expected a time"),
         ("tests:\n", "language: fr\ntests:\n", ":4:11: unknown language 'fr'"),
         ("tests:\n", "facts: [1]\ntests:\n", ":4:8: a list stands here, expected a mapping"),
         ("name: she is announced", "nmae: she is announced", ":5:5: 'name' is missing, a test needs it"),
@@ -146,11 +160,11 @@ def test_broken_yaml_is_a_fault_of_the_file(ours: Path) -> None:
 def test_another_driver_can_play_the_same_tests(ours: Path) -> None:
     played: list[str] = []
 
-    def drive(scenario: Scenario, case: Case) -> Iterator[list[Decision]]:
+    def drive(scenario: Scenario, case: Case, engine: Witness) -> Iterator[list[Said]]:
         played.append(case.name)
-        return drive_presence(scenario, case)
+        return drive_presence(scenario, case, engine)
 
-    assert run_test_file(ours, drive).status == 0
+    assert run_test_file(ours, Coverage(), drive).status == 0
     assert played == ["she is announced"]
 
 
@@ -170,11 +184,49 @@ def test_no_test_file_makes_it_raise(tmp_path_factory: pytest.TempPathFactory, t
     assert bool(err) == (status != 0) or "differs" in err
 
 
-def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (example,) = (block for block in blocks if "timeline:" in block)
-    rule = next(block for block in blocks if block.startswith("- name: window-regular"))
-    (tmp_path / "window-regular.yaml").write_text(rule)
-    (tmp_path / "window-regular.test.yaml").write_text(example)
-    assert run(tmp_path / "window-regular.test.yaml") == (0, "1 test: 1 passed, 0 failed\n", "")
+def example(page: str, *words: str) -> str:
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    (found,) = (block for block in blocks if all(word in block for word in words))
+    return str(found)
+
+
+@pytest.mark.parametrize(("word", "shown"), [("dwell:", "2 of 2 conditions"), ("heard:", "0 of 2 conditions")])
+def test_the_examples_of_the_documentation_pass(tmp_path: Path, word: str, shown: str) -> None:
+    (tmp_path / "window-regular.yaml").write_text(example("rules.md", "- name: window-regular"))
+    (tmp_path / "window-regular.test.yaml").write_text(example("rule-tests.md", "timeline:", word))
+    status, out, err = run(tmp_path / "window-regular.test.yaml")
+    assert (status, err) == (0, "")
+    assert shown in out
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("{at: 0 s, member: wang, heard: {door: -60}}", ":7:38: for how long? expected for: 10 s beside it"),
+        ("{at: 0 s, member: wang, heard: {dor: -60}, for: 5 s}", ":7:39: unknown receiver 'dor' (did you mean"),
+        ("{at: 0 s, member: wang, heard: {door: loud}, for: 5 s}", ":7:45: 'loud' stands here, expected a level"),
+        ("{at: 0 s, member: wang, heard: {door: -60}, for: 5 s, zone: entrance}", "zone does not go with heard"),
+        ("{at: 0 s, member: wang, nearby: near}", ":7:39: 'near' stands here, expected a distance"),
+        ("{at: 0 s, member: wang, claimed: maybe}", ":7:40: unknown word after claimed 'maybe'"),
+        ("{at: 0 s, member: wang, not_now: welcom}", ":7:40: unknown rule 'welcom' (did you mean 'welcome'?)"),
+        ("{at: 0 s, expect: [{rule: welcome, silent: cap}]}", ":7:26: about whom? expected a member"),
+        ("{at: 0 s, member: wang}", ":7:7: expected a member and one of arrived"),
+        ("{at: 0 s, claimed: }", ":7:7: expected a member and one of arrived"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_step_is_told_with_its_place(ours: Path, step: str, message: str) -> None:
+    head = TESTS[: TESTS.index("      - {at")].replace(
+        "kind: door", "kind: door, hear: [{receiver: door, at_least: -70}]"
+    )
+    ours.write_text(f"{head}    - {step}\n")
+    status, out, err = run(ours)
+    assert (status, out) == (1, "")
+    assert message in err
+
+
+def test_what_is_heard_and_what_is_known_do_not_stand_in_one_test(ours: Path) -> None:
+    text = TESTS.replace("kind: door", HEARD)
+    ours.write_text(text + "      - {at: 2 s, member: wang, heard: {door: -60}, for: 5 s}\n")
+    assert run(ours)[::2] == (1, f"{ours}:7:9: this test says what is heard, expected heard here too\n")

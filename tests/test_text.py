@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_situation import ENTRANCE, PAVEMENT, SHOES, STORE, member, situation
 
+from rules.facts import Fact
 from rules.situation import Situation, Trust, ZoneView
 from rules.text import MAX_TEMPLATE, MAX_VALUE, SEPARATOR, Language, Template, parse_template
+from rules.vocabulary import WORDS, Vocabulary
 
 WANG = member(
     greeting="王女士",
@@ -112,9 +114,9 @@ def test_a_value_steers_no_screen(odd: str) -> None:
         ("进店 {}", 3, "unknown placeholder {}"),
         ("进店 {member}", 3, "unknown placeholder {member}"),
         ("{member.id}", 0, "unknown placeholder {member.id}"),
-        ("{member.attributes}", 0, "unknown placeholder {member.attributes}"),
-        ("{member.visits_30d}", 0, "unknown placeholder {member.visits_30d}"),
-        ("{facts}", 0, "unknown placeholder {facts}"),
+        ("{member.attributes}", 0, "{member.attributes} is not for staff to read"),
+        ("{member.visits_30d}", 0, "{member.visits_30d} is not for staff to read"),
+        ("{facts}", 0, "{facts} is not for staff to read"),
         ("{facts\n \u2028of}", 0, "unknown placeholder {facts of}"),
         ("{greeting} {", 11, "a single '{' stands here"),
         ("greeting}", 8, "a single '}' stands here"),
@@ -156,3 +158,25 @@ def test_whatever_members_hold_staff_read_one_bounded_line(
     assert filled.isprintable()
     assert len(filled) < 12 * MAX_VALUE
     assert "进店" in filled
+
+
+@pytest.mark.parametrize("word", sorted(word for word in WORDS if word != "facts"))
+def test_no_word_of_a_condition_is_a_placeholder_of_its_own(word: str) -> None:
+    """Counts of visits, ids and whereabouts are for conditions and payloads, and not for staff."""
+    problems = parse_template(f"{{{word}}}")
+    assert isinstance(problems, list)
+    assert "is not for staff to read" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{facts.itme.sku}", "did you mean 'facts.item.sku'?"),
+        ("{facts.item}", "'facts.item' has parts, expected one of facts.item.sku"),
+        ("{facts.weather}", "'facts.weather' is declared nowhere in this file"),
+    ],
+)
+def test_placeholders_of_declared_facts_are_checked(text: str, message: str) -> None:
+    problems = parse_template(text, Vocabulary({"item": Fact("item", {"sku": "string"})}))
+    assert isinstance(problems, list)
+    assert message in problems[0].message

@@ -32,19 +32,22 @@ def situation(
     store: StoreView = STORE,
     ago: float = 1.2,
     dwell: float = 0.0,
+    **more: Any,
 ) -> Situation:
+    """Make a situation; `more` are the fields of one kind of trigger, such as `claim`."""
     decided = local.timestamp()
+    presence = VisitView(visit, decided - 10, 10.0, zone is not None and zone.kind != "outside")
     return Situation(
         trigger=trigger,
         t=decided - ago,
         decided=decided,
         local=local,
         member=who or member(),
-        visit=VisitView(visit, decided - 10, 10.0, zone is not None and zone.kind != "outside"),
-        zone=zone,
+        visit=None if trigger == "nearby" else presence,
+        zone=None if trigger == "nearby" else zone,
         trust=trust,
         facts=facts or {},
         store=store,
         dwell=dwell,
-        dwell_of="kind" if dwell else "zone",
+        **{"dwell_of": "kind" if dwell else "zone", **more},
     )
