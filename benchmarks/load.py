@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any, TypedDict
@@ -38,7 +39,7 @@ SHOP = "lilac-01"
 TOPICS = f"hushbell/v1/{SHOP}"
 DOORS, BADGES, BACK_ENDS = 10, 190, 10  # the last two back ends are the slow one and the dead one
 SLOW, DEAD = f"{SHOP}.back-{BACK_ENDS - 2}", f"{SHOP}.back-{BACK_ENDS - 1}"
-MEMBERS = 250
+MEMBERS, SHIFTS = 250, 8  # who come in turn, since caps let nobody be announced all day
 NEAR_S = AWAY_S = 2.5  # after two seconds of silence a visit is over
 STEP_S = 0.25  # between two adverts of a card
 NEAR_DBM = -50
@@ -79,11 +80,11 @@ def card(number: int) -> bytes:
 
 
 async def walk(antenna: Antenna, number: int) -> None:
-    """Let a member come and go, over and over: a visit starts, an alert is raised and expires, the visit ends."""
+    """Let members come and go, one after the other: a visit starts, an alert is raised and expires, the visit ends."""
     await asyncio.sleep(random.random() * (NEAR_S + AWAY_S))
-    frame = ibeacon_report(ADDRESS, NEAR_DBM, card(number))
     due = time.monotonic()
-    while True:
+    for shift in cycle(range(SHIFTS)):
+        frame = ibeacon_report(ADDRESS, NEAR_DBM, card(number + shift * MEMBERS))
         for _ in range(int(NEAR_S / STEP_S)):
             await antenna.send(frame)
             due += STEP_S
@@ -277,7 +278,7 @@ async def play(folder: Path, broker: ShopBroker, seconds: float) -> tuple[list[H
     """Return both halves, and the share of a core that each process took."""
     daemon = VirtualDaemon(folder / "shop", broker.url, configuration())
     (daemon.folder / "load.yaml").write_text(for_each_door(RULE, ""))
-    daemon.put(*(a_member(f"member-{n}", card(n)) for n in range(MEMBERS)))
+    daemon.put(*(a_member(f"member-{n}", card(n)) for n in range(MEMBERS * SHIFTS)))
     told = {user: [broker.passwords[user], filters, status] for _, user, filters, status in users()}
     with ExitStack() as stack:
         antennas = [stack.enter_context(Antenna(daemon.folder / f"r{number}.sock")) for number in range(DOORS)]

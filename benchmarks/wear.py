@@ -134,6 +134,26 @@ class Shop:
             "from": "pavement",
         }
 
+    def _detail(self, t: float) -> dict[str, object]:
+        chance = self._chance
+        return {
+            "trigger": "arrived",
+            "zone": "entrance",
+            "at": t,
+            "trust": "hint",
+            "credential": "ibeacon",
+            "reason": "",
+            "file": "config/rules/returning-member.yaml",
+            "line": 4,
+            "text": "a3d113d178771782",
+            "caps": [["one alert to floor a visit", 0, 1], ["at most 6 alerts a day", chance.randrange(6), 6]],
+            "sightings": [
+                ["door", -10 * chance.randrange(5, 9), round(60 * chance.random(), 1), 0.2, chance.randrange(60)]
+                for _ in range(4)
+            ],
+            "read": {"passes_30d": str(chance.randrange(9)), "store.open": "true"},
+        }
+
     def _time(self) -> str:
         return f"2026-11-22T14:{self._chance.randrange(60):02}:{self._chance.random() * 60:06.3f}+08:00"
 
@@ -144,7 +164,7 @@ class Shop:
             out.put(StateRow("sequence", event.topic, event.sequence))
             if event.priority is Priority.ALERT:
                 alert = str(event.data["alert"])
-                detail = {"trigger": "arrived", "zone": "entrance", "at": event.time, "trust": "hint", "line": 4}
+                detail = self._detail(event.time)
                 out.decisions.append(
                     DecisionRow(
                         self._ids.event(event.time), event.time, str(event.member), self._ids.visit(),

@@ -1,10 +1,10 @@
 """Processes to be killed, one after the other: each commits numbered events, some that expire soon, and sends them.
 
-Usage: outbox_child.py FOLDER LEDGER. Each line on standard input is a JSON object: `url`, `seed`, `count`, and where
-the disk is to fill up `room` in bytes. A child is forked for it, so that a run costs no start of Python; standard
-output tells its process id, and its exit status when it has ended. A child commits up to `count` events in all, through
-a committer, and ends when everything is sent. It appends to LEDGER the id of each event after its commit returned. The
-number of the next event is state, committed with the event.
+Usage: outbox_child.py FOLDER LEDGER. Each line on standard input is a JSON object: `url`, `seed`, `count`, where the
+disk is to fill up `room` in bytes, and where it is to become read-only `writable_s` in seconds. A child is forked for
+it, so that a run costs no start of Python; standard output tells its process id, and its exit status when it has ended.
+A child commits up to `count` events in all, through a committer, and ends when everything is sent. It appends to LEDGER
+the id of each event after its commit returned. The number of the next event is state, committed with the event.
 """
 
 from __future__ import annotations
@@ -104,7 +104,10 @@ async def work(folder: Path, ledger: int, task: dict[str, Any]) -> None:
     settings = Settings(parse_url(task["url"]), TOPICS.client_id, Outgoing(TOPICS.status, b"offline"))
     connection = Connection(settings, lambda _: None, lambda _: None, Backoff(0.01, 0.05))
     publisher = Publisher(store, connection, TOPICS, ZoneInfo("UTC"), clock.wall)
-    tasks = [asyncio.create_task(each) for each in (connection.run(), publisher.run(), carrying.run())]
+    running = [connection.run(), publisher.run(), carrying.run()]
+    if "writable_s" in task:
+        running.append(turn_read_only(store, task["writable_s"]))
+    tasks = [asyncio.create_task(each) for each in running]
     while shop.decided < task["count"]:
         carrying.push(shop.decide(min(chance.randint(1, 6), task["count"] - shop.decided)))
         await asyncio.sleep(chance.choice((0.0, 0.001, 0.004)))
@@ -117,6 +120,12 @@ async def work(folder: Path, ledger: int, task: dict[str, Any]) -> None:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await store.close()
+
+
+async def turn_read_only(store: Store, writable_s: float) -> None:
+    """Let SQLite refuse every write from some time on as it does on a disk that can only be read."""
+    await asyncio.sleep(writable_s)
+    await store._database.rewrite("PRAGMA query_only = ON", lambda _: ())
 
 
 def work_to_the_end(folder: Path, ledger: int, task: dict[str, Any]) -> int:
@@ -135,7 +144,7 @@ def hurry() -> None:
     """Let what waits for seconds wait for milliseconds, so that a kill meets it."""
     committer.COMPANY_S = 0.01
     committer.FIRST_PAUSE_S, committer.LONGEST_PAUSE_S = 0.01, 0.05
-    publishing.MARK_AFTER_S, publishing.REST_S = 0.02, 0.03
+    publishing.MARK_AFTER_S, publishing.REST_S, publishing.LONGEST_REST_S = 0.02, 0.03, 0.06
     database.BUSY_S = 0.05
 
 

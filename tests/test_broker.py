@@ -20,7 +20,7 @@ LEVELS = (
     *(f"devices/{device}/status" for device in ("badge-1", "badge-2")),
     *(f"alerts/{group}" for group in ("floor", "shoes")),
     *(f"alerts/{group}/claims/{device}" for group in ("floor", "shoes") for device in ("badge-1", "badge-2")),
-    *("offers/shoes", "offers/~", "visits", "crowd", "security", "outcomes", "facts/new_arrivals"),
+    *("offers/shoes", "offers/~", "visits", "crowd", "security", "members", "outcomes", "facts/new_arrivals"),
     *(f"commands/{command}" for command in ("status", "members.export", "events.since")),
     *("replies/back-end/1", "replies/tills/1", "replies/back-end"),
     *(f"receivers/{receiver}/sightings" for receiver in ("shelf-shoes", "door")),
@@ -52,7 +52,7 @@ SAYS = {
     },
     "lilac-01.door-pi": {
         *("gateways/door-pi/status", "gateways/door-pi/health", "gateways/door-pi/doctor"),
-        *("alerts/floor", "alerts/shoes", "offers/shoes", "offers/~", "visits", "crowd", "security"),
+        *("alerts/floor", "alerts/shoes", "offers/shoes", "offers/~", "visits", "crowd", "security", "members"),
         *("replies/back-end/1", "replies/tills/1", "replies/back-end"),
     },
     "lilac-01.shelf-pi": {
@@ -67,12 +67,13 @@ HEARS = {
     "lilac-01.back-end": {
         *(f"gateways/{gateway}/{what}" for gateway in ("door-pi", "shelf-pi") for what in ("status", "health")),
         *("devices/badge-1/status", "devices/badge-2/status", "alerts/floor", "alerts/shoes"),
-        *("offers/shoes", "offers/~", "visits", "crowd", "security", "replies/back-end/1", "replies/back-end"),
+        *("offers/shoes", "offers/~", "visits", "crowd", "security", "members"),
+        *("replies/back-end/1", "replies/back-end"),
     },
     "lilac-01.door-pi": {
         *("commands/status", "commands/members.export", "commands/events.since", "facts/new_arrivals", "outcomes"),
         *(f"alerts/{group}/claims/{device}" for group in ("floor", "shoes") for device in ("badge-1", "badge-2")),
-        *("devices/badge-1/status", "devices/badge-2/status"),
+        *("devices/badge-1/status", "devices/badge-2/status", "members"),
         *("receivers/shelf-shoes/sightings", "receivers/door/sightings"),
     },
     "lilac-01.shelf-pi": set[str](),

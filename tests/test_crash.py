@@ -108,8 +108,8 @@ class Play:
         """Let a gateway work for a while under a fault, and kill it."""
         self.count += EVENTS_A_RUN
         with self._fault(fault):
-            task: dict[str, Any] = {"room": self._chance.randrange(1, 40_000)} if fault == "disk full" else {}
-            child = self.gateway.start(url=self._wire.url, seed=self._chance.random(), count=self.count, **task)
+            task = {"url": self._wire.url, "seed": self._chance.random(), "count": self.count, **self._limits(fault)}
+            child = self.gateway.start(**task)
             time.sleep(self._chance.uniform(0, 0.12))
             status = self.gateway.kill(child)
             assert status in (0, 2, -signal.SIGKILL), fault
@@ -121,6 +121,15 @@ class Play:
         child = self.gateway.start(url=self._wire.url, seed=0, count=self.count)
         assert child
         assert self.gateway.end() == 0
+
+    def _limits(self, fault: str) -> dict[str, float]:
+        """Return what the child does to itself."""
+        match fault:
+            case "disk full":
+                return {"room": self._chance.randrange(1, 40_000)}
+            case "disk read-only":
+                return {"writable_s": self._chance.uniform(0, 0.05)}
+        return {}
 
     @contextmanager
     def _fault(self, fault: str) -> Iterator[None]:
@@ -162,6 +171,7 @@ FAULTS = [
     "broker slow",
     "broker refuses",
     "disk full",
+    "disk read-only",
     "database locked",
     "torn log",
     "network cut",

@@ -8,6 +8,8 @@ import random
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -247,6 +249,29 @@ def test_a_damaged_database_is_not_moved_away_under_a_running_daemon(tmp_path: P
     assert caught.value.reason is Reason.CORRUPT
     assert (tmp_path / FILE).exists()
     daemon.free()
+
+
+READ_ONLY = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")))
+MOUNTED = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$0" -c "$2" "$1"'
+OPENING = """
+import asyncio, sys, pathlib
+from gateway.store.store import Store, StoreError
+try:
+    asyncio.run(Store.open(pathlib.Path(sys.argv[1])))
+except StoreError as error:
+    print(error.reason.name, error)
+"""
+
+
+def test_a_disk_that_is_mounted_read_only_is_told(tmp_path: Path) -> None:
+    asyncio.run(_open_and_close(tmp_path))
+    if subprocess.run([*READ_ONLY, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to make a mount namespace")
+    command = [*READ_ONLY, "sh", "-c", MOUNTED, sys.executable, str(tmp_path), OPENING]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    where = tmp_path / FILE
+    assert done.stdout == f"READONLY {where}: the database can only be read (Read-only file system)\n"
+    asyncio.run(_open_and_close(tmp_path))
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:

@@ -245,6 +245,55 @@ def test_what_is_refused_for_ever_never_keeps_what_follows_from_its_turn(
     assert len([record for record in caplog.records if "refuses" in record.message]) == 2, "one for each priority"
 
 
+def test_what_is_refused_is_tried_again_less_and_less_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REST_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_REST_S", 0.04)
+    peer = Peer()
+
+    async def run() -> None:
+        async with serving(peer) as url, outbox(tmp_path, url) as made:
+            await made.commit(event(1))
+            made.start()
+            rests = []
+            for _ in range(4):
+                await until(lambda: peer.held)
+                rests.append(made.publisher._rest_s)
+                peer.acknowledge(reason=0x87)
+            assert rests == [0.01, 0.02, 0.04, 0.04]
+            await until(lambda: peer.held)
+            peer.acknowledge()
+            await made.drained()
+            assert made.publisher._rest_s == 0.01
+
+    asyncio.run(run())
+
+
+def test_however_many_are_refused_what_was_delivered_is_not_sent_again_after_a_restart(tmp_path: Path) -> None:
+    async def run() -> None:
+        peer = Peer(b"\x20\x06\x00\x00\x03\x21\x02\x00")  # 512 at once, of which we use 64
+        async with serving(peer) as url:
+            async with outbox(tmp_path, url) as first:
+                await first.commit(*(event(number) for number in range(1, 401)))
+                first.start()
+                for number in range(1, 401):
+                    await until(lambda: peer.held)
+                    peer.acknowledge(1, reason=0x87 if number % 2 else 0)
+                await first.drained()
+            async with outbox(tmp_path, url) as second:
+                assert await second.pending() == list(range(1, 401, 2))
+                second.start()
+                await until(lambda: peer.held)
+                while second.store.queued:
+                    await until(lambda: peer.held or not second.store.queued)
+                    peer.acknowledge()
+                await second.drained()
+            async with outbox(tmp_path, url) as third:
+                assert await third.pending() == []
+                assert [row.value for row in await third.store._all_state([]) if row.key.startswith("held")] == []
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("by_s", [-3 * 86400.0, 3 * 86400.0])
 def test_what_waits_lives_as_long_as_it_had_to_where_the_clock_is_set(tmp_path: Path, by_s: float) -> None:
     async def run(broker: VirtualBroker) -> None:

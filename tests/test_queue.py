@@ -5,10 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.events import Priority
+from gateway.events import Priority, StateRow
+from gateway.store import marks
 from gateway.store.left import EVERY_S, KEPT_S, Left
 from gateway.store.packing import pack, unpack
-from gateway.store.queue import HELD_MOST, START, Marks, Place, Queue, advanced
+from gateway.store.queue import START, Marks, Place, Queue, advanced
 
 ALERT, VISIT, COUNT = Priority
 
@@ -22,11 +23,13 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-def test_marks_give_back_all_that_waits(steps: list[tuple[str, int]]) -> None:
-    """After any steps, what the marks allow of all numbers holds every event that waits, and what was sent in order."""
-    queue, everything = Queue(), list[Place]()
-    for what, value in steps:
+@given(STEPS, st.sets(st.integers(0, 60)))
+def test_a_restart_knows_all_that_waits_and_sends_nothing_again_that_was_marked(
+    steps: list[tuple[str, int]], marked_after: set[int]
+) -> None:
+    """Whenever the disk learns of it: what waits is allowed, and behind the last marks what was sent is not."""
+    queue, everything, disk = Queue(), list[Place](), dict[str, StateRow]()
+    for at, (what, value) in enumerate(steps):
         waiting = list(queue)
         if what == "add":
             place = (value, len(everything) + 1)
@@ -36,10 +39,32 @@ def test_marks_give_back_all_that_waits(steps: list[tuple[str, int]]) -> None:
             queue.remove([waiting[value % len(waiting)]])
         elif waiting:
             queue.hold(waiting[value % len(waiting)])
-        allowed = {place for place in everything if queue.marks().allow(place)}
-        assert set(queue) <= allowed
-        assert Marks.from_json(unpack(pack(queue.marks()))) == queue.marks()
-        assert all(place[1] > queue.marks().lowest for place in allowed)
+        if at in marked_after:
+            learn(disk, queue)
+        marked = marks.from_rows(disk.values())
+        assert set(queue) <= {place for place in everything if marked.allow(place)}
+        assert all(place[1] > marked.lowest for place in everything if marked.allow(place))
+    learn(disk, queue)
+    assert marks.rows(queue.news()) == []
+    marked = marks.from_rows(unpacked(disk))
+    sent = [place for place in everything if place not in queue and marked.allow(place)]
+    held = {place for place in queue if place in marked.held}
+    for place in sent:  # only beside what waits before it and is not held
+        assert any(other[0] == place[0] and other[1] < place[1] and other not in held for other in queue)
+
+
+def learn(disk: dict[str, StateRow], queue: Queue) -> None:
+    news = queue.news()
+    for row in marks.rows(news):
+        disk[row.key] = row
+        if row.value is None:
+            del disk[row.key]
+    queue.keep(news)
+
+
+def unpacked(disk: dict[str, StateRow]) -> list[StateRow]:
+    """Return rows as they come back from the disk."""
+    return [StateRow(row.kind, row.key, unpack(pack(row.value))) for row in disk.values()]
 
 
 def test_what_was_sent_in_order_is_not_sent_again_whatever_is_held() -> None:
@@ -48,17 +73,25 @@ def test_what_was_sent_in_order_is_not_sent_again_whatever_is_held() -> None:
         queue.add((VISIT, number), 1.0)
     queue.hold((VISIT, 2))
     queue.remove((VISIT, number) for number in (1, 3, 4, 5))
-    marks = queue.marks()
-    assert [number for number in range(1, 10) if marks.allow((VISIT, number))] == [2, 6, 7, 8, 9]
+    marked = marks.from_rows(marks.rows(queue.news()))
+    assert [number for number in range(1, 10) if marked.allow((VISIT, number))] == [2, 6, 7, 8, 9]
 
 
-def test_a_broker_that_refuses_everything_does_not_make_the_marks_grow() -> None:
+def test_what_was_held_while_the_disk_learnt_is_told_the_next_time() -> None:
     queue = Queue()
-    for number in range(1, 1000):
-        queue.add((VISIT, number), 1.0)
-        queue.hold((VISIT, number))
-    assert len(queue.marks().held) == HELD_MOST
-    assert queue.marks().floors[VISIT] == HELD_MOST
+    queue.add((VISIT, 1), 1.0)
+    queue.hold((VISIT, 1))
+    news = queue.news()
+    queue.remove([(VISIT, 1)])
+    queue.keep(news)
+    assert queue.news().held == {(VISIT, 1): False}
+
+
+def test_a_mark_of_what_waits_no_longer_is_taken_back() -> None:
+    queue = Queue()
+    queue.add((VISIT, 2), 1.0)
+    queue.resume(Marks((0, 3, 0), frozenset({(VISIT, 1), (VISIT, 2)})))
+    assert queue.news().held == {(VISIT, 1): False}
 
 
 def test_the_most_urgent_is_read_first_and_the_least_given_up_first() -> None:

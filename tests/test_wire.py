@@ -43,21 +43,28 @@ def a_wire() -> tuple[Wire, Transport]:
 def test_only_whole_packets_are_given_out() -> None:
     wire, _ = a_wire()
     wire.data_received(PING + PING[:1])
-    assert wire.sort(100)
+    assert wire.take_packets(100) == [PING]
+    assert wire.take_packets(100) == []
+    wire.data_received(PING[1:])
+    assert wire.take_packets(100) == [PING]
+
+
+def test_the_library_reads_what_it_is_offered() -> None:
+    wire, _ = a_wire()
+    wire.data_received(PING)
+    with pytest.raises(BlockingIOError):
+        wire.recv(1)
+    wire.offer(PING)
     assert (wire.recv(1), wire.recv(9)) == (PING[:1], PING[1:])
     with pytest.raises(BlockingIOError):
         wire.recv(1)
-    assert not wire.sort(100)
-    wire.data_received(PING[1:])
-    assert wire.sort(100)
-    assert wire.recv(2) == PING
 
 
 def test_a_packet_that_is_too_large_is_not_waited_for() -> None:
     wire, _ = a_wire()
     wire.data_received(b"\x30\xff\x01")
     with pytest.raises(PacketError):
-        wire.sort(100)
+        wire.take_packets(100)
 
 
 def test_what_is_sent_together_is_written_together() -> None:

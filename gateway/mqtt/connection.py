@@ -85,6 +85,11 @@ class Connection:
         self._watchers: list[Callable[[], None]] = []
 
     @property
+    def is_settling(self) -> bool:
+        """Whether the broker may still be sending what it kept."""
+        return self._link is None or self._sweeping is not None
+
+    @property
     def room(self) -> int:
         """How many more messages may be sent now; 0 while there is no link."""
         return self._link.room if self._link and not self._waiting else 0
@@ -265,6 +270,7 @@ class Connection:
 
     def _sweep(self) -> None:
         """Take back what a broker that did not keep our session has no more."""
+        self._sweeping = None
         for topic in self._retained.sweep():
             self._receive(Arrival(topic, b"", retained=True))
 

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+MOST_INTEGER = 0xFFFFFFF
+
 
 class PacketError(Exception):
     """Says that a packet is larger than allowed, or that its length is no length."""
 
 
-def whole_packets(buffer: bytes | bytearray, start: int, most_bytes: int) -> int:
-    """Return where the last whole packet ends, counting packets from `start` (MQTT 5, section 2.1.4).
+def take_packets(buffer: bytearray, most_bytes: int) -> list[bytes]:
+    """Take the whole packets off a buffer (MQTT 5, section 2.1.4). Raises PacketError."""
+    packets = []
+    end = 0
+    while (after := _end_of_packet(buffer, end, most_bytes)) is not None and after <= len(buffer):
+        packets.append(bytes(buffer[end:after]))
+        end = after
+    del buffer[:end]
+    return packets
+
+
+def _end_of_packet(buffer: bytearray, start: int, most_bytes: int) -> int | None:
+    """Return where the packet that begins at `start` ends, as far as its head tells yet."""
+    found = parse_integer(buffer, start + 1)
+    if found is None:
+        return None
+    length, behind = found
+    if length > most_bytes:
+        raise PacketError
+    return behind + length
+
+
+def parse_integer(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
+    """Read a variable byte integer (section 1.5.5); return it and where it ends, None where that is still to come.
 
     Raises PacketError.
     """
-    end = start
-    while (after := _end_of_packet(buffer, end, most_bytes)) is not None and after <= len(buffer):
-        end = after
-    return end
-
-
-def _end_of_packet(buffer: bytes | bytearray, start: int, most_bytes: int) -> int | None:
-    """Return where the packet that begins at `start` ends, as far as its head tells yet."""
-    length = 0
-    for at in range(1, 5):
-        if start + at >= len(buffer):
+    value = 0
+    for place in range(4):
+        if start + place >= len(data):
             return None
-        byte = buffer[start + at]
-        length |= (byte & 0x7F) << (7 * at - 7)
+        byte = data[start + place]
+        value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
-            if length > most_bytes:
-                raise PacketError
-            return start + at + 1 + length
+            return value, start + place + 1
     raise PacketError
+
+
+def encode_integer(value: int) -> bytes:
+    """Write a variable byte integer of at most `MOST_INTEGER`."""
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

@@ -7,11 +7,10 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -21,6 +20,7 @@ from gateway import clock
 from gateway.mqtt.address import Address
 from gateway.mqtt.framing import PacketError
 from gateway.mqtt.outgoing import Delivery, Done, Outgoing
+from gateway.mqtt.packets import PUBACK, encode_publish, parse_puback
 from gateway.mqtt.probe import OLD_GREETING, certificate_trouble, speaks_old
 from gateway.mqtt.settings import Settings
 from gateway.mqtt.tls import tls_trouble
@@ -60,6 +60,7 @@ HOLD_S = 10.0
 """How long an acknowledgement waits for the disk: one that refuses must not make the gateway deaf."""
 
 _CONNACK = 0x20
+_FIRST_IDENTIFIER, _LAST_IDENTIFIER = 2, 0xFFFF  # section 2.2.1; paho takes 1 for the one SUBSCRIBE
 _Answer = TypeVar("_Answer")
 
 Settled = Callable[[], Awaitable[None]]
@@ -115,6 +116,9 @@ class Link:
         self._settled = settled
         self._loop = asyncio.get_running_loop()
         self._sent: dict[int, tuple[Done, float]] = {}  # by packet identifier, with the time of sending
+        self._identifier = _LAST_IDENTIFIER  # the last that was given
+        self._writing = False  # `_write` is due
+        self._has_room_anew = False
         self._window = WINDOW
         self._most_bytes = 0xFFFFFFFF
         self._leaving = False
@@ -141,7 +145,6 @@ class Link:
         client.will_set(settings.will.topic, settings.will.payload, qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         client.on_socket_register_write = self._on_write_wanted
@@ -195,25 +198,28 @@ class Link:
         return self.lost.result()
 
     def publish(self, message: Outgoing, done: Done) -> None:
-        if message.most_bytes > self._most_bytes:
-            done(Delivery.REFUSED, say("larger than the {most} bytes that the broker takes", most=self._most_bytes))
-            return
-        properties = (
-            _often(message.expiry_s, message.content_type)
-            if message.correlation is None and message.answer_topic is None
-            else _Packed(message.expiry_s, message.content_type, message.correlation, message.answer_topic)
-        )
+        identifier = self._next_identifier()
         try:
-            info = self._client.publish(
-                message.topic, message.payload, qos=1, retain=message.retain, properties=properties
-            )
-        except ValueError:  # a topic that paho does not take
+            packet = encode_publish(message, identifier)
+        except ValueError:
             done(Delivery.REFUSED, say("not a topic that can be published to"))
             return
-        if info.rc is MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._sent[info.mid] = (done, clock.monotonic())
-        else:
+        if len(packet) > self._most_bytes:
+            done(Delivery.REFUSED, say("larger than the {most} bytes that the broker takes", most=self._most_bytes))
+        elif self.lost.done():
             done(Delivery.LOST, str(self._trouble(Cause.LOST)))
+        else:
+            self._sent[identifier] = (done, clock.monotonic())
+            self._wire.send(packet)
+            self._write_soon()
+
+    def _next_identifier(self) -> int:
+        """Return one that nothing unacknowledged bears (MQTT 5, section 2.2.1)."""
+        while True:
+            following = self._identifier + 1
+            self._identifier = following if following <= _LAST_IDENTIFIER else _FIRST_IDENTIFIER
+            if self._identifier not in self._sent:
+                return self._identifier
 
     def leave(self) -> None:
         """Send DISCONNECT, upon which the broker forgets the will, and the session that a visitor began."""
@@ -247,20 +253,52 @@ class Link:
             self._give_up(cause)
             return
         try:
-            while not self.lost.done() and self._wire.sort(ARRIVING_BYTES):
-                if self._client.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            for packet in self._wire.take_packets(ARRIVING_BYTES):
+                if self.lost.done():
                     break
+                self._take(packet)
         except PacketError:
             self._give_up(Cause.NO_MQTT)
         except Exception as error:  # of a broker that does not keep to the protocol
             log.warning("what the broker sent cannot be read (%s)", type(error).__name__)
             self._give_up(Cause.NO_MQTT)
+        if self._has_room_anew:
+            self._has_room_anew = False
+            self._on_room()
+
+    def _take(self, packet: bytes) -> None:
+        """Read an acknowledgement, and give paho all else. Raises PacketError."""
+        if packet[0] == PUBACK:
+            self._take_acknowledgement(packet)
+        else:
+            self._wire.offer(packet)
+            self._client.loop_read()
+
+    def _take_acknowledgement(self, packet: bytes) -> None:
+        said = parse_puback(packet)
+        if said is None:
+            raise PacketError
+        done, _ = self._sent.pop(said.identifier, (None, 0.0))
+        if done is not None:
+            self._has_room_anew = True
+            refused = said.reason >= FIRST_FAILURE
+            done(
+                Delivery.REFUSED if refused else Delivery.DELIVERED,
+                words_of(said.reason, said.words if refused else None),
+            )
 
     def _give_up(self, cause: Cause) -> None:
         _resolve(self.lost, self._trouble(cause))
         self._wire.abort()
 
+    def _write_soon(self) -> None:
+        """Write, at the end of this turn of the loop, all that is sent in it."""
+        if not self._writing:
+            self._writing = True
+            self._loop.call_soon(self._write)
+
     def _write(self) -> None:
+        self._writing = False
         self._client.loop_write()
         self._wire.flush()
 
@@ -291,7 +329,7 @@ class Link:
     # What paho calls
 
     def _on_write_wanted(self, _: Client, __: object, ___: object) -> None:
-        self._loop.call_soon(self._write)
+        self._write_soon()
 
     def _on_connect(
         self, _: Client, __: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -329,12 +367,6 @@ class Link:
         ]
         _resolve(self._granted, say("not allowed to hear {topics}", topics=", ".join(refused)) if refused else "")
 
-    def _on_publish(self, _: Client, __: object, mid: int, reason: ReasonCode, properties: Properties | None) -> None:
-        done, _sent = self._sent.pop(mid, (None, 0.0))
-        if done is not None:
-            done(Delivery.REFUSED if reason.is_failure else Delivery.DELIVERED, _words(reason, properties))
-            self._on_room()
-
     def _on_message(self, _: Client, __: object, message: MQTTMessage) -> None:
         try:
             self._receive(_arrival(message))
@@ -369,37 +401,6 @@ class _Client(Client):
 
     def _create_socket(self) -> SocketLike:
         return self._wire
-
-
-class _Packed(Properties):
-    """Properties whose bytes are made once: paho takes longer over them than over all the rest of a message."""
-
-    def __init__(
-        self,
-        expiry_s: int | None,
-        content_type: str | None,
-        correlation: bytes | None = None,
-        answer_topic: str | None = None,
-    ) -> None:
-        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        if expiry_s is not None:
-            self.MessageExpiryInterval = expiry_s
-        if content_type is not None:
-            self.ContentType = content_type
-        if correlation is not None:
-            self.CorrelationData = correlation
-        if answer_topic is not None:
-            self.ResponseTopic = answer_topic
-        object.__setattr__(self, "_bytes", super().pack())  # type: ignore[no-untyped-call]
-
-    def pack(self) -> bytes:
-        packed: bytes = object.__getattribute__(self, "_bytes")
-        return packed
-
-
-@lru_cache(maxsize=256)
-def _often(expiry_s: int | None, content_type: str | None) -> _Packed:
-    return _Packed(expiry_s, content_type)
 
 
 def _stranger(first: bytes | bytearray) -> Cause | None:

@@ -19,12 +19,6 @@ class Outgoing:
     content_type: str | None = None
     answer_topic: str | None = None
 
-    @property
-    def most_bytes(self) -> int:
-        """No fewer bytes than its packet has (MQTT 5, section 3.3)."""
-        texts = (self.topic, self.content_type or "", self.answer_topic or "")
-        return sum(len(text.encode()) for text in texts) + len(self.correlation or b"") + len(self.payload) + 32
-
 
 class Delivery(Enum):
     """What became of a message that was to be published."""

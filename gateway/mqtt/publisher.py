@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway.events import Event
@@ -29,8 +30,8 @@ While the store cannot mark, no more than this many are sent.
 READ_AHEAD = 512
 """Events read at a time; those that were not yet sent are read again when the store changed."""
 
-REST_S = 15.0
-"""How long events rest that the broker refused, and how long a store that gave an error."""
+REST_S, LONGEST_REST_S = 15.0, 240.0
+"""How long events rest that the broker refused, twice as long each time, and how long a store that gave an error."""
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -61,6 +62,7 @@ class Publisher:
         self._mark_due = False
         self._draining = 0
         self._rested = False  # what the broker refused may be tried again
+        self._rest_s = REST_S
         self._told: set[int] = set()  # of which priorities it was logged that they are refused
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
@@ -105,6 +107,7 @@ class Publisher:
             await self._mark()
         if empty and self._rested:  # not before, or what follows many that are refused would never have its turn
             self._rested = False
+            self._rest_s = min(2 * self._rest_s, LONGEST_REST_S)
             self._start_over()
         if (empty or not self._store.queued) and not self._open and not self._unmarked:
             self._idle.set()
@@ -129,15 +132,16 @@ class Publisher:
         late = False
         while self._ahead and self._connection.room:
             row = self._ahead.popleft()
-            self._sent_to = advanced(self._sent_to, row.place)
-            expires = self._store.expires(row.place)
-            if expires is None or row.place in self._open:
+            place = row.place
+            self._sent_to = advanced(self._sent_to, place)
+            expires = self._store.expires(place)
+            if expires is None or place in self._open:
                 continue
             if expires <= now:
                 late = True
             else:
-                self._open.add(row.place)
-                self._connection.send(self._message(row.event, expires - now), self._on_done(row.place))
+                self._open.add(place)
+                self._connection.send(self._message(row.event, expires - now), partial(self._on_done, place))
         if self._changed:
             self._ahead.clear()
         if late:
@@ -151,29 +155,31 @@ class Publisher:
             content_type=CONTENT_TYPE,
         )
 
-    def _on_done(self, place: Place) -> Callable[[Delivery, str], None]:
-        def done(delivery: Delivery, reason: str) -> None:
-            self._open.discard(place)
-            self.counters[delivery.value] += 1
-            if delivery is Delivery.DELIVERED:
-                self._store.sent(place)
-                self._told.discard(place[0])
-                self._unmarked += 1
-                self._later(MARK_AFTER_S, self._on_mark_due)
-            elif delivery is Delivery.LOST:
-                self._start_over()
-            else:
-                self._tell_refusal(place, reason)
-                self._store.hold(place)
-                self._later(REST_S, self._on_rested)
-
-        return done
+    def _on_done(self, place: Place, delivery: Delivery, reason: str) -> None:
+        self._open.discard(place)
+        self.counters[delivery.value] += 1
+        if delivery is Delivery.DELIVERED:
+            self._store.sent(place)
+            self._forget_refusal(place)
+            self._unmarked += 1
+            self._later(MARK_AFTER_S, self._on_mark_due)
+        elif delivery is Delivery.LOST:
+            self._start_over()
+        else:
+            self._tell_refusal(place, reason)
+            self._store.hold(place)
+            self._later(self._rest_s, self._on_rested)
 
     def _tell_refusal(self, place: Place, reason: str) -> None:
         """Log the first of a priority, until one of it is delivered."""
         if place[0] not in self._told:
             self._told.add(place[0])
             log.warning("the broker refuses events of priority %d: %s", place[0], reason)
+
+    def _forget_refusal(self, place: Place) -> None:
+        if place[0] in self._told:
+            self._told.remove(place[0])
+            self._rest_s = REST_S
 
     def _on_rested(self) -> None:
         self._rested = True

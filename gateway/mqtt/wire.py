@@ -12,9 +12,8 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import cast
 
-from gateway.mqtt import websocket
+from gateway.mqtt import framing, websocket
 from gateway.mqtt.address import Address
-from gateway.mqtt.framing import whole_packets
 from gateway.mqtt.tls import TlsFiles, make_context, tls_trouble
 from gateway.mqtt.trouble import Cause, TroubleError, harmless
 from rules.messages import say
@@ -40,8 +39,7 @@ class Wire(asyncio.Protocol):
         self.on_end: Callable[[Exception | None], None] = lambda _: None
         self.ended = False
         self.buffer = bytearray()
-        self._read = 0  # how much of the buffer was given out
-        self._whole = 0  # how much of it is whole packets
+        self._offered = b""
         self._out: list[bytes] = []
         self._frames: websocket.Frames | None = None
         self._transport: asyncio.Transport | None = None
@@ -77,23 +75,20 @@ class Wire(asyncio.Protocol):
         self.buffer.clear()
         self.data_received(rest)
 
-    def sort(self, most_bytes: int) -> bool:
-        """See what whole packets came; return whether there is anything to `recv`. Raises PacketError."""
-        if self._read:
-            del self.buffer[: self._read]
-            self._whole -= self._read
-            self._read = 0
-        self._whole = whole_packets(self.buffer, self._whole, most_bytes)
-        return self._whole > 0
+    def take_packets(self, most_bytes: int) -> list[bytes]:
+        """Return the whole packets that came since the last time. Raises PacketError."""
+        return framing.take_packets(self.buffer, most_bytes)
+
+    def offer(self, packet: bytes) -> None:
+        """Let `recv` give this."""
+        self._offered += packet
 
     # What an MQTT client needs of a socket
 
     def recv(self, size: int) -> bytes:
-        end = min(self._read + size, self._whole)
-        if end == self._read:
+        if not self._offered:
             raise BlockingIOError
-        data = bytes(self.buffer[self._read : end])
-        self._read = end
+        data, self._offered = self._offered[:size], self._offered[size:]
         return data
 
     def send(self, data: bytes | bytearray) -> int:

@@ -10,6 +10,7 @@ from typing import IO, Final
 import msgspec
 
 from gateway.ciphers import NONCE_BYTES, Sealer
+from gateway.events import StateRow
 
 MAGIC: Final = b"hushbell register 1\n"
 SALT_BYTES: Final = 16
@@ -23,9 +24,13 @@ class ArchiveError(Exception):
 
 
 class Piece(msgspec.Struct):
-    """Some of a register. The first piece has the gateway, its key, and when it was written (epoch seconds)."""
+    """Some of a register. The first piece has the gateway, its key, and when it was written (epoch seconds).
+
+    `reached` are rows of state that say how often members of the same piece were reached.
+    """
 
     members: list[tuple[str, str]] = []
+    reached: list[StateRow] = []
     tombstones: list[bytes] = []
     gateway: str = ""
     gateway_key: bytes = b""

@@ -70,7 +70,7 @@ class Copy:
         graves = await copy.read("SELECT digest FROM tombstones")
         first = meta.put(run=run, members=version, **await _keys(copy))
         await self._original.write(first, Statement(_BURY, graves))
-        erased, total = {digest for (digest,) in graves}, 0
+        erased, total = {members.digest_of(tombstone) for (tombstone,) in graves}, 0
         async for rows in members.in_chunks(copy):
             alive = [row for row in rows if members.digest(row[0], key) not in erased]
             await self._original.write(Statement(_PUT, alive))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -255,7 +256,8 @@ def _prepare(path: Path) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+        reason = Reason.READONLY if error.errno == errno.EROFS else Reason.DENIED
+        raise StoreError(path, reason, error.strerror or "") from error
 
 
 def give_to_owner(folder: Path, file: int) -> None:

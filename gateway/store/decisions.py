@@ -20,6 +20,15 @@ OF_VISIT = """
 SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
 WHERE visit = ? ORDER BY t DESC, id DESC LIMIT ?"""
 
+OF_EVENT = """
+SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
+WHERE event = ? AND t BETWEEN ? AND ? ORDER BY t DESC, id DESC LIMIT ?"""
+
+SILENCES = """
+SELECT rule, outcome, coalesce(detail ->> '$.line', 0), coalesce(detail ->> '$.reason', ''), count(*), max(t)
+FROM decisions WHERE t >= ? AND outcome != 'fired' GROUP BY 1, 2, 3"""
+"""By rule, outcome and line; the reason is that of the row with the latest time (sqlite.org/lang_select, 2.5)."""
+
 OF_MEMBER = """
 SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
 WHERE member = ? ORDER BY t, id"""
@@ -27,6 +36,9 @@ WHERE member = ? ORDER BY t, id"""
 BEHIND = """
 SELECT id, t, member, visit, rule, outcome, detail, event, subject FROM decisions
 WHERE (t, id) > (?, ?) ORDER BY t, id LIMIT ?"""
+
+RULE_TEXT = "rule"
+"""The kind of state that keeps rules' texts, by their SHA-256 in hex, until the last decision goes that names it."""
 
 OLD = "SELECT t, id FROM decisions WHERE t < ? ORDER BY t LIMIT ?"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import struct
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from gateway.store.database import Database, Row, Statement
@@ -14,16 +15,23 @@ AFTER = "SELECT id, body FROM members WHERE id > ? ORDER BY id LIMIT ?"
 NAMED = "SELECT id, body FROM members WHERE id IN (SELECT value FROM json_each(?))"
 IDS = "SELECT id FROM members WHERE id > ? ORDER BY id LIMIT ?"
 TOMBSTONES = "SELECT digest FROM tombstones"
+WITHDRAWALS = "SELECT digest FROM tombstones WHERE length(digest) > 32"
 COUNT = "SELECT count(*) FROM members"
 SINCE = """
 SELECT id, body, changed FROM members WHERE (changed, id) > (?, ?) ORDER BY changed, id LIMIT ?"""
 VERSION = "SELECT value FROM meta WHERE name = 'members'"
 
 CHUNK = 1000
+DIGEST_BYTES = 32
 
 _PUT = """
 INSERT INTO members VALUES (?, ?, coalesce((SELECT value FROM meta WHERE name = 'members'), 0))
 ON CONFLICT (id) DO UPDATE SET body = excluded.body, changed = excluded.changed"""
+
+_UNBURIED = "DELETE FROM tombstones WHERE digest BETWEEN ? AND ?"
+
+_TIME = struct.Struct(">d")
+_LAST = b"\xff" * _TIME.size
 
 _CHANGED = Statement("UPDATE meta SET value = value + 1 WHERE name = 'members'")
 
@@ -49,22 +57,33 @@ def put(rows: Sequence[tuple[str, str]], key: bytes, seals: Seals) -> list[State
     return [
         _CHANGED,
         Statement(_PUT, [(id_, sealed(seals, id_, text)) for id_, text in rows]),
-        Statement("DELETE FROM tombstones WHERE digest = ?", [(digest(id_, key),) for id_, _ in rows]),
+        Statement(_UNBURIED, [(buried_as, buried_as + _LAST) for id_, _ in rows if (buried_as := digest(id_, key))]),
     ]
 
 
-def erased(id_: str, key: bytes) -> list[Statement]:
-    """Remove a member's own row, and leave a tombstone."""
+def erased(id_: str, key: bytes, withdrew: float | None) -> list[Statement]:
+    """Remove a member's own row, and leave a tombstone, with the time at which the member withdrew, if so."""
+    tombstone = digest(id_, key) + (b"" if withdrew is None else _TIME.pack(withdrew))
     return [
         Statement("DELETE FROM members WHERE id = ?", [(id_,)]),
         _CHANGED,
-        Statement("INSERT OR IGNORE INTO tombstones VALUES (?)", [(digest(id_, key),)]),
+        buried([tombstone]),
     ]
 
 
 def buried(digests: Iterable[bytes]) -> Statement:
     """Keep tombstones."""
     return Statement("INSERT OR IGNORE INTO tombstones VALUES (?)", [(each,) for each in digests])
+
+
+def digest_of(tombstone: bytes) -> bytes:
+    """Return whose tombstone it is."""
+    return tombstone[:DIGEST_BYTES]
+
+
+def withdrawn_at(tombstone: bytes) -> float:
+    """Return when who has this tombstone of `WITHDRAWALS` withdrew, seconds since the epoch."""
+    return float(_TIME.unpack(tombstone[DIGEST_BYTES:])[0])
 
 
 def digest(id_: str, key: bytes) -> bytes:

@@ -42,6 +42,11 @@ SELECT priority, number FROM events WHERE number = (SELECT max(number) FROM even
 AND body IS NOT NULL AND number NOT IN (SELECT value FROM json_each(?))"""
 
 
+PARTINGS = """
+SELECT priority, number FROM events WHERE topic = 'members' AND member IS NULL AND body IS NOT NULL
+AND number NOT IN (SELECT value FROM json_each(?)) LIMIT ?"""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """An event that waits to be sent. `number` rises in the order of commits and is never given twice."""
@@ -76,6 +81,11 @@ def gone(places: Sequence[Place], why: str) -> Statement:
     """Make tombstones of events, which name nobody."""
     rows = [(why, number) for _, number in places]
     return Statement("UPDATE events SET body = NULL, member = NULL, gone = ? WHERE number = ?", rows)
+
+
+def is_parting(event: Event) -> bool:
+    """Tell whether an event says that a member is gone: nothing of it stays once it is sent."""
+    return event.topic == "members" and event.member is None
 
 
 def redated(places: Iterable[Place], by_s: float) -> Statement:
@@ -125,4 +135,7 @@ def _short(id_: str) -> bytes | str:
 
 
 def _long(kept: bytes | str) -> str:
-    return str(UUID(bytes=kept)) if isinstance(kept, bytes) else kept
+    if isinstance(kept, str):
+        return kept
+    digits = kept.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

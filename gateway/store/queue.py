@@ -1,11 +1,11 @@
-"""Which events wait to be sent. Pure; `Marks` is what of it the disk holds for a restart."""
+"""Which events wait to be sent. Pure; `Marks` is what the disk holds of it for a restart."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.events import Priority
 
@@ -17,20 +17,12 @@ Cursor = tuple[int, ...]
 
 START: Cursor = (0,) * len(Priority)
 
-HELD_MOST = 100
-"""Events that may stay behind while those after them count as sent, also after a restart."""
-
 
 class Marks(NamedTuple):
     """What tells after a restart which events wait: of each priority those after its floor, and those that are held."""
 
     floors: Cursor = START
-    held: tuple[Place, ...] = ()
-
-    @classmethod
-    def from_json(cls, value: list[list[Any]]) -> Marks:
-        floors, held = value
-        return cls(tuple(floors), tuple((priority, number) for priority, number in held))
+    held: frozenset[Place] = frozenset()
 
     @property
     def lowest(self) -> int:
@@ -42,13 +34,25 @@ class Marks(NamedTuple):
         return place[1] > self.floors[place[0]] or place in self.held
 
 
+class News(NamedTuple):
+    """What the disk does not know yet: the floors where they moved, and which events are held, or no longer."""
+
+    floors: Cursor | None
+    held: dict[Place, bool]
+
+
 @dataclass(slots=True)
 class Queue:
-    """The places of events that wait, by priority and number. `last` is the highest number that is known."""
+    """The places of events that wait, by priority and number. `last` is the highest number that is known.
+
+    Events that are held stay behind while those after them count as sent, also after a restart.
+    """
 
     last: int = 0
     _waiting: tuple[dict[int, float], ...] = field(default_factory=lambda: tuple({} for _ in Priority))
-    _held: dict[Place, None] = field(default_factory=dict)
+    _held: set[Place] = field(default_factory=set)
+    _kept: Cursor = START  # the floors on the disk
+    _unkept: dict[Place, bool] = field(default_factory=dict)  # whether held, where the disk has it otherwise
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting))
@@ -81,13 +85,16 @@ class Queue:
         for priority, number in places:
             if self._waiting[priority].pop(number, None) is not None:
                 found.append((priority, number))
-            self._held.pop((priority, number), None)
+            if (priority, number) in self._held:
+                self._held.remove((priority, number))
+                self._unkept[priority, number] = False
         return found
 
     def hold(self, place: Place) -> None:
         """Let an event stay behind: those after it may count as sent."""
-        if place in self and len(self._held) < HELD_MOST:
-            self._held[place] = None
+        if place in self and place not in self._held:
+            self._held.add(place)
+            self._unkept[place] = True
 
     def behind(self, after: Cursor, limit: int) -> list[Place]:
         """Return places behind a cursor, the first to be sent first."""
@@ -106,9 +113,28 @@ class Queue:
         order = [priority for priority in reversed(Priority) if priority not in spared]
         return list(islice(((priority, number) for priority in order for number in self._waiting[priority]), count))
 
-    def marks(self) -> Marks:
-        """Return what a restart needs."""
-        return Marks(tuple(self._floor(priority) for priority in Priority), tuple(self._held))
+    def resume(self, marks: Marks) -> None:
+        """Take from the disk what was marked."""
+        for place in marks.held:
+            self.hold(place)
+        self._kept = marks.floors
+        self._unkept = dict.fromkeys(marks.held - self._held, False)
+
+    @property
+    def floors(self) -> Cursor:
+        """For each priority, the number up to which nothing waits but what is held."""
+        return tuple(self._floor(priority) for priority in Priority)
+
+    def news(self) -> News:
+        floors = self.floors
+        return News(None if floors == self._kept else floors, dict(self._unkept))
+
+    def keep(self, news: News) -> None:
+        """Take it that the disk knows this."""
+        self._kept = news.floors or self._kept
+        for place, is_held in news.held.items():
+            if self._unkept.get(place) is is_held:
+                del self._unkept[place]
 
     def _floor(self, priority: Priority) -> int:
         numbers = self._waiting[priority]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from gateway.store import members, meta
+from gateway.store import members, meta, notes, state
 from gateway.store.copy import Copy
 from gateway.store.database import Database, Statement
 from gateway.store.keys import forget_former
@@ -41,6 +41,8 @@ async def reseal(database: Database, copy: Copy, folder: Path, seals: Seals, gat
         ]
         await database.write(Statement(_RESEALED, resealed), overwriting=True)
         last = rows[-1][0]
+    noted = [notes.resealed(row, seals) for row in map(state.state_row, await database.read(state.OF_KIND, notes.KIND))]
+    await database.write(*state.put(noted), overwriting=True)
     await copy.make_anew()
     await database.write(meta.put(sealed=seals.current))
     await database.empty_log()

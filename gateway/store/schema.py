@@ -29,7 +29,8 @@ CREATE TRIGGER IF NOT EXISTS members_stay_sealed BEFORE UPDATE OF body ON member
 WHEN substr(new.body, 1, 4) != (SELECT value FROM meta WHERE name = 'sealing')
 BEGIN SELECT RAISE(ABORT, 'the key was changed: begin anew'); END;
 
--- Members who were erased, as keyed digests, to be applied again after a restore.
+-- Members who were erased, as keyed digests, to be applied again after a restore. Behind the 32 bytes of the digest is
+-- the time, in 8, where the member withdrew at a gateway's page.
 CREATE TABLE IF NOT EXISTS tombstones (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 
 -- In the order of commits. `body` is the data, packed; it is null in a tombstone, and `gone` says why: expired,

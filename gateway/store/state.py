@@ -10,6 +10,7 @@ from gateway.store.database import Row, Statement, json_text
 
 ALL = "SELECT kind, key, value, member, until FROM state ORDER BY kind, key"
 OF_MEMBER = "SELECT kind, key, value, member, until FROM state WHERE member = ? ORDER BY kind, key"
+OF_KIND = "SELECT kind, key, value, member, until FROM state WHERE kind = ? ORDER BY kind, key"
 OLD = "SELECT kind, key FROM state WHERE until < ? LIMIT ?"
 
 

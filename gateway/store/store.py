@@ -6,13 +6,15 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from gateway import clock
 from gateway.config import Privacy
 from gateway.events import DecisionRow, Outcome, Priority, StateRow
-from gateway.store import changes, decisions, members, meta, outbox, state
+from gateway.journal import pages as journals
+from gateway.store import chain, changes, decisions, lookup, marks, members, meta, notes, outbox, state
 from gateway.store.archive import Piece
 from gateway.store.changes import Changes
 from gateway.store.copy import Copy
@@ -29,7 +31,7 @@ from gateway.store.database import (
 from gateway.store.keys import find_keys, renew_key
 from gateway.store.left import KEPT_S, Left
 from gateway.store.outbox import OutboxRow, PastEvent
-from gateway.store.queue import START, Cursor, Marks, Place, Queue
+from gateway.store.queue import START, Cursor, Place, Queue
 from gateway.store.resealing import is_due, reseal
 from gateway.store.sealing import Seals
 from gateway.store.unlocking import find_seals, gateway_key, kept_gateway_key, put_gateway_key
@@ -57,8 +59,7 @@ SCRUB_EVERY_S = 86400.0
 
 COLUMNS = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
 
-OWN = "outbox"
-"""The kind of state that is the store's own."""
+NOTHING: Mapping[str, str] = {}
 
 
 class Store:
@@ -79,8 +80,9 @@ class Store:
         self._copy = Copy(folder, database)
         self._lock = FolderLock(folder)
         self._queue = Queue()
-        self._marked = Marks()  # as it is on the disk
         self._left = Left()
+        self._partings: set[Place] = set()
+        self._parted = True  # a parting was sent, and may still be there
         self._in_doubt = False  # whether the last commit took effect
         self._unfolded = 0
         self._unclean = True  # free pages may hold what was deleted
@@ -182,19 +184,18 @@ class Store:
     async def _commit(self, outcome: Outcome) -> None:
         await self._resolve_doubt()
         first = self._queue.last + 1
-        marks = self._queue.marks()
-        rows = [*outcome.state.values(), *self._news(marks)]
+        news = self._queue.news()
+        rows = [*outcome.state.values(), *marks.rows(news)]
         self._in_doubt = True
         await self._database.write(outbox.put(outcome.events, first), *changes.put(rows, outcome.decisions))
         self._in_doubt = False
-        self._marked = marks
+        self._queue.keep(news)
         self._unfolded += 1
         for number, event in enumerate(outcome.events, first):
             self._queue.add((event.priority, number), event.expires)
+            if outbox.is_parting(event):
+                self._partings.add((event.priority, number))
         self.counters["committed"] += len(outcome.events)
-
-    def _news(self, marks: Marks) -> list[StateRow]:
-        return [StateRow(OWN, "sent", marks)] if marks != self._marked else []
 
     async def _resolve_doubt(self) -> None:
         """See what became of a commit that was broken off: what it kept is to be sent."""
@@ -207,19 +208,18 @@ class Store:
         """See what waits."""
         unfolded = await self._database.read(changes.ALL)
         self._unfolded = len(unfolded)
-        own = {row.key: row.value for row in await self._all_state(unfolded) if row.kind == OWN}
-        self._left = Left.from_json(own.get("left", []))
-        self._marked = marks = Marks.from_json(own["sent"]) if "sent" in own else Marks()
-        for priority, number, expires in await self._database.read(outbox.WAITING, marks.lowest):
-            if marks.allow((priority, number)):
+        own = [row for row in await self._all_state(unfolded) if row.kind == marks.KIND]
+        self._left = next((Left.from_json(row.value) for row in own if row.key == "left"), Left())
+        marked = marks.from_rows(own)
+        for priority, number, expires in await self._database.read(outbox.WAITING, marked.lowest):
+            if marked.allow((priority, number)):
                 self._queue.add((priority, number), expires)
-        for place in marks.held:
-            self._queue.hold(place)
+        self._queue.resume(marked)
         self._queue.last = (await self._database.read(outbox.LAST))[0][0]
 
     async def state(self) -> list[StateRow]:
         """Return the core's state as it was last committed."""
-        return [row for row in await self._all_state(await self._database.read(changes.ALL)) if row.kind != OWN]
+        return [row for row in await self._all_state(await self._database.read(changes.ALL)) if row.kind != marks.KIND]
 
     async def _all_state(self, unfolded: Iterable[Row]) -> list[StateRow]:
         rows = {(row.kind, row.key): row for row in map(state.state_row, await self._database.read(state.ALL))}
@@ -238,12 +238,28 @@ class Store:
 
     # Members
 
-    async def put_members(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Add or replace members, as id and JSON text; a thousand in a transaction."""
+    async def put_members(self, rows: Sequence[tuple[str, str]], told: Mapping[str, str] = NOTHING) -> None:
+        """Add or replace members, as id and JSON text; a thousand in a transaction, with a note to be told by id."""
         for start in range(0, len(rows), CHUNK):
-            statements = members.put(rows[start : start + CHUNK], self.gateway_key, self._seals)
-            await self._database.write(*statements, overwriting=True)
+            some = rows[start : start + CHUNK]
+            statements = members.put(some, self.gateway_key, self._seals)
+            noted = [notes.row(told[id_], self._seals, id_) for id_, _ in some if id_ in told]
+            await self._database.write(*statements, *state.put(noted), overwriting=True)
             await self._copy.follow(*statements)
+
+    async def notes(self) -> list[tuple[str, str]]:
+        """Return what is still to be told of members, as key and text, in the order in which it was noted."""
+        rows = list(map(state.state_row, await self._database.read(state.OF_KIND, notes.KIND)))
+        gone = (await self._unfolded_changes()).state if rows else {}
+        texts = [(row.key, notes.opened(self._seals, row)) for row in rows if (row.kind, row.key) not in gone]
+        return [(key, text) for key, text in texts if text is not None]
+
+    async def withdrawals(self, ids: Iterable[str]) -> dict[str, float]:
+        """Return who of some members withdrew at a gateway's page and is not back, with the time of it."""
+        rows = await self._database.read(members.WITHDRAWALS)
+        times = {members.digest_of(each): members.withdrawn_at(each) for (each,) in rows}
+        digests = {id_: members.digest(id_, self.gateway_key) for id_ in ids} if times else {}
+        return {id_: times[digest] for id_, digest in digests.items() if digest in times}
 
     async def members(self) -> AsyncIterator[tuple[str, str]]:
         """Iterate over all members as id and JSON text, in the order of ids."""
@@ -308,7 +324,7 @@ class Store:
         """
         if not self._lock.take():
             raise StoreError(self._database.path, Reason.LOCKED, "stop the daemon first")
-        erased = set(await self.tombstones())
+        erased = set(map(members.digest_of, await self.tombstones()))
         total = 0
         for piece in pieces:
             if piece.gateway_key:
@@ -319,6 +335,8 @@ class Store:
             rows = [row for row in piece.members if row[0] not in there]
             missing = [row for row in rows if members.digest(row[0], self.gateway_key) not in erased]
             await self.put_members(missing)
+            put = {id_ for id_, _ in missing}
+            await self.commit(Outcome(state={(row.kind, row.key): row for row in piece.reached if row.member in put}))
             total += len(missing)
         return total
 
@@ -335,11 +353,11 @@ class Store:
     async def _bury(self, digests: Iterable[bytes]) -> set[bytes]:
         """Take tombstones, but of members who came back after they were erased; return those taken."""
         there = {members.digest(id_, self.gateway_key) async for id_ in self.member_ids()}
-        taken = set(digests) - there
+        taken = [tombstone for tombstone in digests if members.digest_of(tombstone) not in there]
         statement = members.buried(taken)
         await self._database.write(statement)
         await self._copy.follow(statement)
-        return taken
+        return set(map(members.digest_of, taken))
 
     async def has_member(self, id_: str) -> bool:
         return bool(await self._database.read(members.ONE, id_))
@@ -368,10 +386,14 @@ class Store:
     async def count_members(self) -> int:
         return int((await self._database.read(members.COUNT))[0][0])
 
-    async def erase_member(self, id_: str) -> None:
-        """Remove every row about a member, queued events too, and leave a tombstone that only we can read."""
-        gone = members.erased(id_, self.gateway_key)
-        await self._erase(id_, "*", [*gone, state.forgotten(id_), decisions.forgotten(id_)])
+    async def erase_member(self, id_: str, *, withdrew: float | None = None, told: str | None = None) -> None:
+        """Remove every row about a member, queued events too, and leave a tombstone that only we can read.
+
+        `withdrew` is when the member did so at a gateway's page; `told` is a note that is to be told.
+        """
+        gone = members.erased(id_, self.gateway_key, withdrew)
+        noted = [] if told is None else state.put([notes.row(told, self._seals, None)])
+        await self._erase(id_, "*", [*gone, state.forgotten(id_), decisions.forgotten(id_), *noted])
         await self._copy.follow(*gone)
 
     async def erase_traces(self, id_: str) -> None:
@@ -383,11 +405,17 @@ class Store:
         await self._erase(id_, topics, [decisions.forgotten(id_)])
 
     async def _erase(self, id_: str, topics: str, forgotten: Sequence[Statement]) -> None:
+        try:
+            await asyncio.to_thread(journals.erase, self._folder, self.gateway_key, id_)
+        except OSError as error:
+            raise StoreError(self._folder, Reason.DENIED, error.strerror or "") from error
         async with self._turn:
             places = _places(await self._database.read(outbox.PLACES_OF_MEMBER, id_, topics))
+            unfolded = sum(row.member == id_ for row in (await self._unfolded_changes()).decisions)
+            entered = await chain.erasure(self._database, id_, unfolded, clock.wall())
             await self._database.rewrite(
                 changes.ALL,
-                lambda rows: [outbox.erased(id_, topics), *changes.folded(rows), *forgotten],
+                lambda rows: [outbox.erased(id_, topics), *changes.folded(rows), *forgotten, *entered],
                 overwriting=True,
             )
             self._queue.remove(places)
@@ -446,6 +474,8 @@ class Store:
     def sent(self, *places: Place) -> None:
         """Take events off the queue; the disk learns of it with the next commit, or by `keep_marks`."""
         self.counters["sent"] += len(self._queue.remove(places))
+        self._parted |= not self._partings.isdisjoint(places)
+        self._partings.difference_update(places)
 
     def hold(self, place: Place) -> None:
         """Let an event wait on while those after it count as sent."""
@@ -455,11 +485,22 @@ class Store:
         """Write down what was sent, where the disk does not have it yet."""
         async with self._turn:
             await self._resolve_doubt()
-            marks = self._queue.marks()
-            if news := self._news(marks):
-                await self._database.write(*changes.put(news, ()))
-                self._marked = marks
+            news = self._queue.news()
+            if rows := marks.rows(news):
+                await self._database.write(*changes.put(rows, ()))
+                self._queue.keep(news)
                 self._unfolded += 1
+        if self._parted:
+            await self._forget_partings()
+
+    async def _forget_partings(self) -> None:
+        """Forget who is gone as soon as all were told."""
+        self._parted = False
+        if places := _places(await self._database.read(outbox.PARTINGS, outbox.numbers_of(self._queue), CHUNK)):
+            await self._database.write(outbox.gone(places, "erased"), overwriting=True)
+            await self._fold()
+            await self._scrub()
+            await self._database.empty_log()
 
     async def redate(self, by_s: float) -> None:
         """Let what waits live as long as it had to, where the clock was set by so much, here and on the disk."""
@@ -503,15 +544,23 @@ class Store:
         """Return decisions, the newest first: of an alert or offer, of a visit, or all."""
         unfolded = (await self._unfolded_changes()).decisions
         if subject is not None:
-            unfolded = [row for row in unfolded if row.subject == subject]
-            rows = await self._database.read(decisions.OF_SUBJECT, subject, limit)
-        elif visit is not None:
-            unfolded = [row for row in unfolded if row.visit == visit]
-            rows = await self._database.read(decisions.OF_VISIT, visit, limit)
-        else:
-            rows = await self._database.read(decisions.ALL, limit)
-        found = {row.id: row for row in (*unfolded, *map(decisions.decision_row, rows))}
-        return sorted(found.values(), key=lambda row: (row.t, row.id), reverse=True)[:limit]
+            return await lookup.of_subject(self._database, unfolded, subject, limit)
+        if visit is not None:
+            return await lookup.of_visit(self._database, unfolded, visit, limit)
+        return await lookup.newest(self._database, unfolded, limit)
+
+    async def decision_of_event(self, event: str) -> list[DecisionRow]:
+        """Return the decision that an event came of, where one is kept."""
+        return await lookup.of_event(self._database, (await self._unfolded_changes()).decisions, event)
+
+    async def silences(self, since: float) -> list[lookup.Silent]:
+        """Return how often each rule said no since a time, and why, the most frequent first."""
+        return await lookup.silences(self._database, (await self._unfolded_changes()).decisions, since)
+
+    async def rule_texts(self) -> dict[str, str]:
+        """Return the texts of the rules that decided, by their SHA-256 in hex."""
+        rows = await self._all_state(await self._database.read(changes.ALL))
+        return {row.key: row.value for row in rows if row.kind == decisions.RULE_TEXT}
 
     async def prune(self, now: float, privacy: Privacy) -> int:
         """Expire events and delete what retention no longer allows; return how many rows.
@@ -520,11 +569,13 @@ class Store:
         """
         expired = await self.expire(now)
         await self._fold()
+        if self._parted:
+            await self._forget_partings()
         await self._note_left(now)
         upto = max(self._left.upto(now), self._queue.last - SENT_KEPT)
         deleted = (
             await self._prune(outbox.OLD, (upto, outbox.numbers_of(self._queue)), outbox.deleted)
-            + await self._prune(decisions.OLD, (now - privacy.alerts_s,), decisions.deleted)
+            + await self._prune_decisions(now - privacy.alerts_s)
             + await self._prune(state.OLD, (now,), state.deleted)
         )
         if now - self._scrubbed >= SCRUB_EVERY_S:
@@ -534,6 +585,19 @@ class Store:
             await self._scrub()
             self._scrubbed = now
         return expired + deleted + forget_set_aside(self._database.path, now - SET_ASIDE_KEPT_S)
+
+    async def _prune_decisions(self, before: float) -> int:
+        await chain.note_pruned(self._database, before)
+        return await self._prune(decisions.OLD, (before,), decisions.deleted)
+
+    async def close_days(self, now: float, timezone: ZoneInfo) -> int:
+        """Enter the digest of each day that is over; return how many."""
+        await self._fold()
+        return await chain.close_days(self._database, now, timezone)
+
+    async def verify_days(self) -> chain.Verdict:
+        """Hold the decisions against the digests of their days."""
+        return await chain.verify(self._database)
 
     async def _prune_outlived(self, now: float) -> int:
         """Delete events that nobody could ask for any more, whenever they left: the gateway may have been away since.
@@ -547,9 +611,9 @@ class Store:
         return deleted + len(newest)
 
     async def _note_left(self, now: float) -> None:
-        left = self._left.noting(now, min(self._queue.marks().floors))
+        left = self._left.noting(now, min(self._queue.floors))
         if left != self._left:
-            await self._database.write(*changes.put([StateRow(OWN, "left", left.entries)], ()))
+            await self._database.write(*changes.put([StateRow(marks.KIND, "left", left.entries)], ()))
             self._left = left
             self._unfolded += 1
 

@@ -1,0 +1,29 @@
+"""What the disk holds of the queue for a restart, as rows of state: one for all floors, and one for each held event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.events import StateRow
+from gateway.store.queue import START, Marks, News
+
+KIND = "outbox"
+"""The kind of state that is the store's own."""
+
+_FLOORS, _HELD = "floors", "held "
+
+
+def rows(news: News) -> list[StateRow]:
+    """Return what the disk is to learn; nothing where it knows all."""
+    floors = [] if news.floors is None else [StateRow(KIND, _FLOORS, news.floors)]
+    held = [
+        StateRow(KIND, f"{_HELD}{number}", priority if is_held else None)
+        for (priority, number), is_held in news.held.items()
+    ]
+    return floors + held
+
+
+def from_rows(rows: Iterable[StateRow]) -> Marks:
+    by_key = {row.key: row.value for row in rows if row.kind == KIND}
+    held = {(by_key[key], int(key.removeprefix(_HELD))) for key in by_key if key.startswith(_HELD)}
+    return Marks(tuple(by_key.get(_FLOORS, START)), frozenset(held))
