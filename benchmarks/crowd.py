@@ -2,7 +2,7 @@
 
 Run it from the project's root: `python benchmarks/crowd.py [COUNTED [SCORED]]`. A folder has captures (`DAY.pcap`),
 each with the people in every minute (`DAY.headcount.csv`); without one, `lab-probes` in HUSHBELL_CORPUS. Each day is
-scored with what the other days of COUNTED calibrate; those of SCORED with all of COUNTED.
+scored with what the other days of COUNTED calibrate, and with all of these but one; those of SCORED with all of them.
 """
 
 from __future__ import annotations
@@ -210,6 +210,29 @@ def leave_one_out(days: Sequence[Day]) -> dict[str, Fare]:
     return {day.name: fare(day, [other for other in days if other is not day]) for day in days}
 
 
+def leave_two_out(days: Sequence[Day]) -> dict[str, list[Fare]]:
+    """Score each day by what all the others calibrate but one, whichever that is."""
+    found: dict[str, list[Fare]] = {}
+    for day in days:
+        others = [other for other in days if other is not day]
+        found[day.name] = [fare(day, [one for one in others if one is not left_out]) for left_out in others]
+    return found
+
+
+def summary(fares: Mapping[str, Sequence[Fare]]) -> None:
+    """Print how days fare on average, and at worst."""
+    for day, found in fares.items():
+        error, covered, score, fixed = (
+            statistics.fmean(figures)
+            for figures in zip(
+                *((f.ours.error, f.ours.coverage, f.ours.interval, f.constant.interval) for f in found), strict=True
+            )
+        )
+        least = min(one.ours.coverage for one in found)
+        say(f"{day}: error {error:.2f}, coverage {covered:.0%}, {least:.0%} at least, interval score {score:.1f}, ")
+        say(f"of the constant {fixed:.1f}\n")
+
+
 def main() -> None:
     """Read the folders and print the tables."""
     corpus = os.environ.get("HUSHBELL_CORPUS")
@@ -220,6 +243,8 @@ def main() -> None:
     law = calibrate([[Counted(one.measure, one.people) for one in day.quarters] for day in counted], "inside")
     say(f"all days calibrate: {law}\n\n")
     table(leave_one_out(counted))
+    say("\neach day by the others but one\n")
+    summary(leave_two_out(counted))
     for days in scored:
         say("\n")
         table({day.name: fare(day, counted) for day in days})

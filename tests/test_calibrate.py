@@ -5,6 +5,7 @@ import csv
 import json
 import random
 import subprocess
+from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from gateway.configfile import load_config
 from gateway.control import ControlServer, Send
 from gateway.crowd.evidence import Measure
 from gateway.crowd.settings import write_crowd
+from rules.messages import speak
 
 START = 1_763_791_200.0
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -75,6 +77,26 @@ def test_a_count_by_hand_becomes_a_diff_that_can_be_taken(shop: Path) -> None:
     assert {count["calibration"] for count in counts} == {"2025-11-24"}
     assert counts[0]["inside"]["count"] < 1
     assert 11 < counts[11]["inside"]["count"] < 22
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    speak("zh")
+    yield
+    speak("en")
+
+
+@pytest.mark.usefixtures("chinese")
+def test_an_installer_who_speaks_chinese_is_told_in_chinese(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days(shop, 1)
+    counts = shop / "counts.csv"
+    assert calibrate_crowd(counts, [shop / "day.jsonl"], shop / "hushbell.yaml", None) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("hushbell: inside：1 天共 12 个一刻钟，0 到 16 人，依据 wifi；平均差 ")
+    assert second == "hushbell: inside：至少要数 3 天，其中有清闲的和忙碌的；每天不一样"
+    counts.write_text("time,inside\nnoon,4\n")
+    assert calibrate_crowd(counts, [shop / "day.jsonl"], shop / "hushbell.yaml", None) == 2
+    assert capsys.readouterr().err.endswith("counts.csv:2: 这不是时间，应为 2026-11-22T14:05 这样的时间\n")
 
 
 def test_a_second_calibration_of_the_day_has_a_version_of_its_own(shop: Path) -> None:

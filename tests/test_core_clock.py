@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -21,13 +22,15 @@ from virtual_core import (
     kept,
     later,
     shelf,
+    station,
     told,
     visits,
 )
 
+from drivers.sighting import Sighting
 from gateway.config import Hours
-from gateway.core import ALIVE_EVERY_S
 from gateway.events import Outcome
+from gateway.following import ALIVE_EVERY_S
 
 HOUR_S = 3600.0
 YEARS_S = 55 * 365.25 * 86400.0
@@ -129,6 +132,42 @@ def test_a_visit_that_goes_on_after_a_restart_is_left_and_not_closed() -> None:
     assert [event.data["reason"] for event in visits(out)] == ["left"]
 
 
+def in_a_bad_way(seed: int) -> list[Sighting]:
+    """Return a visit of 200 s in the order in which its frames come.
+
+    A card and a phone are heard, the shelf's clock is two seconds behind the door's, a third of the frames is lost, and
+    the rest comes up to two seconds late.
+    """
+    draw = random.Random(seed)
+    frames = [*come_in(), *shelf(8, 192), *(station(t) for t in (12, 60, 130, 190))]
+    came = sorted((frame for frame in frames if draw.random() < 2 / 3), key=lambda f: f.t + draw.uniform(0, 2))
+    return [frame._replace(t=frame.t + (-1 if frame.receiver == "shelf" else 1)) for frame in came]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_comes_together_a_visit_is_one(seed: int) -> None:
+    """A closed shop, summer time ending, a restart under way and a clock that is set, all in the same visit."""
+    draw = random.Random(1000 + seed)
+    autumn = datetime(2026, 10, 25, 0, 58, tzinfo=ZoneInfo("UTC")).timestamp() - START
+    shop = in_zone("Europe/Berlin")
+    shop = replace(shop, store=replace(shop.store, opening_hours=Hours(time(9), time(20))))
+    frames = later(in_a_bad_way(seed), autumn)
+    first, second = sorted(draw.sample(range(40, len(frames) - 40), 2))
+    by_s = draw.choice([-HOUR_S, -5.0, 5.0, HOUR_S])
+    core = a_core(config=shop)
+    outs = [hear(core, frames[:first]), core.alive(frames[first].t)]
+    again = a_core(config=shop, run=b"2")
+    outs.append(again.restore(kept(*outs), frames[first].t + draw.uniform(0, 60)))
+    outs += [hear(again, frames[first:second]), again.set_clock(again.now, by_s)]
+    outs += [hear(again, later(frames[second:], by_s)), again.advance(START + autumn + by_s + 1000)]
+    events = [event for out in outs for event in visits(out)]
+    assert [name for out in outs for name in told(out) if name != "moved"] == ["started", "ended"]
+    assert len({event.data["visit"] for event in events}) == 1
+    assert events[-1].data["seconds"] == pytest.approx(200, abs=70)
+    (past,) = [row for row in kept(*outs) if row.kind == "history"]
+    assert not past.value["passed"]
+
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -198,8 +237,8 @@ def test_a_restart_gives_the_counts_that_were_there() -> None:
         out.merge(core.advance(START + day * 86400.0 + 3000))
     again = a_core(run=b"2")
     again.restore(kept(out), START + 3 * 86400.0)
-    seen = again._histories.told("anna-0001", START + 3 * 86400.0, zones=True)
-    assert seen == core._histories.told("anna-0001", START + 3 * 86400.0, zones=True)
+    seen = again._decider._histories.told("anna-0001", START + 3 * 86400.0, zones=True)
+    assert seen == core._decider._histories.told("anna-0001", START + 3 * 86400.0, zones=True)
     assert (seen["visits_7d"], seen["passes_7d"], seen["usual_zones"]) == (3, 3, ("shoes",))
     assert seen["days_since_visit"] == 1
 

@@ -29,6 +29,7 @@ from gateway.lines import complain, refuse, say
 from gateway.replay import ReplayError, counts_of
 from gateway.store.database import StoreError
 from rules.document import Faults, read_document
+from rules.messages import say as told
 
 MOST_ROWS = 200_000
 MOST_PEOPLE = 100_000.0
@@ -91,16 +92,17 @@ def read_counts(path: Path, timezone: ZoneInfo) -> Iterator[Row]:
             header = [name.strip() for name in next(reader, [])]
             columns = [(number, COLUMNS[name]) for number, name in enumerate(header) if number and name in COLUMNS]
             if not columns:
-                raise CountError(f"{path}:1: expected a header such as time,inside or time,inside,passing")
+                expected = told("expected a header such as time,inside or time,inside,passing")
+                raise CountError(f"{path}:1: {expected}")
             for row in reader:
                 if any(cell.strip() for cell in row):
                     yield _row(path, reader.line_num, row, columns, timezone)
                 if reader.line_num > MOST_ROWS:
-                    raise CountError(f"{path}: more than {MOST_ROWS} rows")
+                    raise CountError(f"{path}: " + told("more than {most} lines", most=MOST_ROWS))
     except UnicodeDecodeError:
-        raise CountError(f"{path}: not UTF-8 text, expected a hand count as CSV") from None
+        raise CountError(f"{path}: " + told("not UTF-8 text, expected a hand count as CSV")) from None
     except csv.Error as error:
-        raise CountError(f"{path}: {error}, expected a hand count as CSV") from None
+        raise CountError(f"{path}: " + told("{error}, expected a hand count as CSV", error=error)) from None
 
 
 def _row(
@@ -108,7 +110,7 @@ def _row(
 ) -> Row:
     t = parse_time(row[0].strip(), timezone)
     if t is None:
-        raise CountError(f"{path}:{line}: this is no time, expected one such as 2026-11-22T14:05")
+        raise CountError(f"{path}:{line}: " + told("this is no time, expected one such as 2026-11-22T14:05"))
     people = {}
     for number, place in columns:
         text = row[number].strip() if number < len(row) else ""
@@ -116,7 +118,7 @@ def _row(
             continue
         figure = parse_number(text)
         if figure is None or not 0 <= figure <= MOST_PEOPLE:
-            raise CountError(f"{path}:{line}: {place} is no number of people")
+            raise CountError(f"{path}:{line}: " + told("{place} is no number of people", place=place))
         people[place] = figure
     return Row(t, people)
 
@@ -156,8 +158,8 @@ def pair(measures: Iterable[Measure], quarters: dict[float, float], timezone: Zo
 
 def _useless(days: dict[CrowdPlace, list[list[Counted]]]) -> str:
     if not any(days.values()):
-        return "nothing was heard at the times that were counted"
-    return "nobody was counted, or nothing was heard of them; count while people are there"
+        return told("nothing was heard at the times that were counted")
+    return told("nobody was counted, or nothing was heard of them; count while people are there")
 
 
 def _version(config: Config, t: float) -> str:
@@ -179,7 +181,7 @@ def _propose(config: Config, laws: dict[CrowdPlace, CrowdLaw], version: str) -> 
     if _read(after) == proposed:
         say(diff(config.path, before, after).rstrip("\n"))
     else:
-        say("\n".join(("put this into the configuration by hand:", *lines)))
+        say("\n".join((told("put this into the configuration by hand:"), *lines)))
 
 
 def _read(text: str) -> CrowdSettings | None:
@@ -201,11 +203,26 @@ def _summarise(laws: dict[CrowdPlace, CrowdLaw], days: dict[CrowdPlace, list[lis
         error = statistics.fmean(abs(estimate.count - people) for estimate, people in pairs)
         within = statistics.fmean(estimate.low <= people <= estimate.high for estimate, people in pairs)
         complain(
-            f"{place}: {len(counted)} quarter hours of {len(days[place])} days, 0 to {law.busiest:g} people, by "
-            f"{law.source}; off by {error:.1f} people, {within:.0%} within the interval"
+            told(
+                "{place}: {quarters} quarter hours of {days} days, 0 to {busiest:g} people, by {source}; "
+                "off by {error:.1f}, {within:.0%} within the interval",
+                place=place,
+                quarters=len(counted),
+                days=len(days[place]),
+                busiest=law.busiest,
+                source=law.source,
+                error=error,
+                within=within,
+            )
         )
         if len(days[place]) < FEW_DAYS:
-            complain(f"{place}: count on {FEW_DAYS} days at least, a quiet and a busy one among them; days differ")
+            complain(
+                told(
+                    "{place}: count on {days} days at least, a quiet and a busy one among them; days differ",
+                    place=place,
+                    days=FEW_DAYS,
+                )
+            )
 
 
 async def _ask_daemon(config: Config) -> list[Measure]:

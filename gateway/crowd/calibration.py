@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from gateway.crowd.people import QUARTER_S, calibrated, log_chance
 NOBODY = 0.5  # fewer people than this, on average over a quarter hour
 LEAST_NOISE = 0.5  # even where nothing at all was heard while nobody was there
 DIGITS = 3
+
+_Z75 = 0.6745  # three of four values of a normal distribution lie above so many standard deviations below its mean
+_LEAST_FREEDOM = 3
 
 SHAPES = tuple(10 ** (step / 20 - 1) for step in range(56))
 """From all or nothing (0.1) to hardly more than chance alone (56)."""
@@ -76,6 +80,7 @@ def fit(days: Sequence[Day], source: CrowdSource) -> CrowdLaw | None:
 
     The shapes are the most probable ones where each day is told by the other days alone (of a single day, by itself),
     so that they hold what changes from day to day; the baseline's from quarters with nobody, the other's with somebody.
+    The latter is lowered to what so few days make sure of.
     """
     points = [point for day in days for point in day]
     slope = _slope(points)
@@ -83,9 +88,23 @@ def fit(days: Sequence[Day], source: CrowdSource) -> CrowdLaw | None:
         return None
     told = [list(_told_by_others(days)), list(_told(points, *slope))]
     shape, baseline_shape = (_shape(told, peopled=peopled) for peopled in (True, False))
+    shape *= sure_share(sum(any(point.people >= NOBODY for point in day) for day in days))
     busiest = max(point.people for point in points)
     baseline, per_person = slope
     return CrowdLaw(source, *map(_short, (per_person, shape, baseline, baseline_shape, busiest)))
+
+
+def sure_share(days: int) -> float:
+    """Return the share of a shape that holds for three of four days, where so many days showed it (a tolerance bound).
+
+    One over a shape is a variance. It was seen on so many days, which are what differs, not on all their quarters: days
+    less one are its degrees of freedom, and the share is chi-squared's lower quarter by those (Wilson and Hilferty,
+    1931). Two and three days are taken for four, or no figure would be left; one shows nothing of how days differ.
+    """
+    if days < 2:
+        return 1.0
+    ninths = 2 / (9 * max(days - 1, _LEAST_FREEDOM))
+    return (1 - ninths - _Z75 * math.sqrt(ninths)) ** 3
 
 
 def _slope(points: Iterable[Point]) -> tuple[float, float] | None:
