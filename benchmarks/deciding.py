@@ -1,4 +1,4 @@
-"""What the core costs: frames of members and of strangers, by how many there are, and rules, by how many are loaded.
+"""What the core costs: frames of members and of strangers, by how many members there are.
 
 Run it from the project's root: `python benchmarks/deciding.py [MOST_MEMBERS]`.
 """
@@ -6,7 +6,6 @@ Run it from the project's root: `python benchmarks/deciding.py [MOST_MEMBERS]`.
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,8 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from measuring import Side, compare, line, quantile, say  # noqa: E402
+from measuring import line, quantile, say  # noqa: E402
 from virtual_daemon import CARD, a_member  # noqa: E402
-from virtual_situation import ENTRANCE, PAVEMENT, member, situation  # noqa: E402
 
 from drivers.sighting import Sighting  # noqa: E402
 from gateway.assembly import make_core  # noqa: E402
@@ -28,17 +26,13 @@ from gateway.identifiers import Identifiers  # noqa: E402
 from gateway.identity.member import parse_member  # noqa: E402
 from gateway.identity.recognition import Register  # noqa: E402
 from gateway.shipped import shipped_rules  # noqa: E402
-from rules.caps import Ledger  # noqa: E402
 from rules.document import Faults  # noqa: E402
-from rules.engine import Engine  # noqa: E402
 from rules.loader import load_rules  # noqa: E402
-from rules.model import Rule  # noqa: E402
 
 START = 1_763_791_200.0
 EVERY_S = 0.5  # a card's adverts
 SETTLING = 16  # rounds until everybody is inside and beyond doubt
 ROUNDS = 16
-RULES = 1000
 CONFIG = Config(
     Path("hushbell.yaml"),
     Store("lilac-01", ZoneInfo("Asia/Shanghai")),
@@ -124,51 +118,8 @@ def say_members(most: int) -> None:
     line(f"  an unknown iBeacon, {most} members enrolled", cost_of_strangers(a_core(crowded), "ibeacon"))
 
 
-def say_rules() -> None:
-    text = "".join(
-        f"- name: rule-{n}\n  on: {{entered, zone: {{id: {'entrance' if n < 10 else 'window'}}}}}\n"
-        f"  if: member.passes_30d >= {n % 40 + 1} && facts.new_arrivals\n  offer: {{id: offer-{n}}}\n"
-        for n in range(RULES)
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rules.yaml"
-        path.write_text(text)
-        faults = Faults()
-        begun = time.process_time()
-        loaded = load_rules([path], faults)
-        seconds = time.process_time() - begun
-    if faults.found or len(loaded) != RULES:
-        raise SystemExit(f"the rules do not load: {faults.found[:1]}")
-    say(f"{RULES} rules (us of CPU, medians)\n")
-    line("  loaded from YAML, conditions compiled (target: 1)", seconds, "s")
-    _say_engine(Engine(loaded, frozenset()))
-    few: list[Rule] = loaded[:10]
-    _say_engine(Engine(few, frozenset()), "  the same, no other rule loaded: a change that concerns ten")
-
-
-def _say_engine(engine: Engine, only_ten: str = "") -> None:
-    who = member(passes_30d=0)
-    facts = {"new_arrivals": True}
-    none = situation("entered", who, zone=PAVEMENT, facts=facts)
-    ten = situation("entered", who, zone=ENTRANCE, facts=facts)
-    ledger = Ledger()
-    times = 200
-    cost = compare(
-        {
-            "none": Side(times, lambda: [engine.decide(none, ledger) for _ in range(times)]),
-            "ten": Side(times, lambda: [engine.decide(ten, ledger) for _ in range(times)]),
-        }
-    )
-    if only_ten:
-        line(only_ten, cost["ten"])
-        return
-    line("  a change that concerns none (target: 5)", cost["none"])
-    line("  a change that concerns ten (target: 200)", cost["ten"])
-
-
 def main(arguments: list[str]) -> int:
     say_members(int(arguments[0]) if arguments else 100_000)
-    say_rules()
     return 0
 
 

@@ -77,7 +77,12 @@ def spent_s(pid: int) -> float:
 
 
 def members(count: int) -> list[dict[str, object]]:
-    return [a_member(f"member-{number}", CARD[:-4] + number.to_bytes(4, "big")) for number in range(count)]
+    return [
+        a_member(
+            f"member-{number}", CARD[:-4] + number.to_bytes(4, "big"), attributes={"tier": "gold", "points": number}
+        )
+        for number in range(count)
+    ]
 
 
 def _put(folder: Path, count: int) -> None:

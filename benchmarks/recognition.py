@@ -19,13 +19,13 @@ from virtual_carriers import DIGEST_KEY, NAMESPACE, T, beacon, eid, ephemeral, i
 
 from drivers.sighting import Sighting  # noqa: E402
 from gateway.ciphers import aes  # noqa: E402
-from gateway.daemon import IDS_AT_ONCE  # noqa: E402
 from gateway.identity.credentials import parse_credential  # noqa: E402
 from gateway.identity.member import Member  # noqa: E402
 from gateway.identity.private_addresses import Phone, PrivateAddresses, _Trial  # noqa: E402
 from gateway.identity.receipts import Receipt  # noqa: E402
 from gateway.identity.recognition import Register  # noqa: E402
 from gateway.identity.rotating import SLOT_S  # noqa: E402
+from gateway.timekeeping import IDS_AT_ONCE  # noqa: E402
 
 try:
     import bluetooth_data_tools as peer

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.alerts import Alert
-from gateway.contract.catalogue import TYPE_OF
+from gateway.contract.catalogue import MEMBERS, TYPE_OF
 from gateway.contract.events import (
     AlertClaimed,
     AlertCleared,
@@ -31,6 +31,8 @@ from gateway.events import Event, Outcome, Priority, StateRow, rfc3339
 from gateway.follow import Follow
 from gateway.identifiers import Identifiers
 from gateway.identity.suspicion import Suspicion
+from gateway.inputs import Claimed, Known
+from gateway.memberchange import GONE, MemberChange
 from gateway.presence.visits import Change, Visit
 from rules.situation import AlertAction, Decision, OfferAction, Situation
 
@@ -38,6 +40,9 @@ DAY_S = 86400.0
 VISIT_LIFE_S = DAY_S
 CROWD_LIFE_S = 7 * DAY_S
 SECURITY_LIFE_S = DAY_S
+MEMBER_LIFE_S = 14 * DAY_S
+"""As long as a broker keeps messages for a gateway that is away."""
+
 OVER_LIFE_S = 60.0  # of the word that an alert has expired
 TEST_LIFE_S = 15.0
 TEST_TEXT = "试铃，没有顾客 · Test, there is no customer"
@@ -75,9 +80,9 @@ class Announcer:
     def _time(self, t: float) -> str:
         return rfc3339(t, self._timezone)
 
-    def visit(self, out: Outcome, change: Change, follow: Follow, *, zones: bool) -> None:
-        """Say that a visit started, moved or ended; without consent to `zones`, of the door only."""
-        visit = change.visit
+    def visit(self, out: Outcome, change: Change, follow: Follow, member: Known) -> None:
+        """Say that a visit started, moved or ended; without consent to zones, of the door only."""
+        visit, zones = change.visit, "zones" in member.purposes()
         named = zones or change.kind == "door"
         data = VisitStarted(
             visit=follow.alias,
@@ -88,6 +93,7 @@ class Announcer:
             confidence=round(change.confidence, 2),
             trust=visit.trust.word,
             credential=visit.credential,
+            test=member.test or UNSET,
         )
         if change.what == "moved":
             data = VisitMoved(**msgspec.structs.asdict(data), came_from=change.came_from)
@@ -111,7 +117,8 @@ class Announcer:
     def alert(self, out: Outcome, situation: Situation, decision: Decision, action: AlertAction) -> tuple[Alert, Event]:
         """Raise an alert; return it as it is to be followed, and its event."""
         t = situation.decided
-        alert = Alert(self._ids.alert(), action.group, situation.visit.id, situation.member.id, t + action.expires_s)
+        visit = situation.visit.id if situation.visit else self._ids.visit()
+        alert = Alert(self._ids.alert(), action.group, visit, situation.member.id, t + action.expires_s)
         data = AlertRaised(
             alert=alert.id,
             group=action.group,
@@ -162,7 +169,16 @@ class Announcer:
         """Say, wherever an alert was raised, that a device took it."""
         at, test = self._time(t), _test(alert)
         for group in alert.groups:
-            data = AlertClaimed(alert=alert.id, group=group, at=at, test=test, device=device, serious=serious)
+            data = AlertClaimed(
+                alert=alert.id,
+                group=group,
+                at=at,
+                test=test,
+                device=device,
+                serious=serious,
+                visit=alert.visit,
+                rule=alert.data["rule"],
+            )
             self._say_over(out, alert, t, data, _left_s(alert, t))
 
     def cleared(self, out: Outcome, alert: Alert, t: float, reason: str) -> None:
@@ -176,6 +192,12 @@ class Announcer:
         for group in alert.groups:
             data = AlertExpired(alert=alert.id, group=group, at=self._time(t), test=_test(alert), reason="unclaimed")
             self._say_over(out, alert, t, data, OVER_LIFE_S)
+
+    def too_late(self, out: Outcome, said: Claimed) -> None:
+        """Answer a claim that came after the alert's end."""
+        at = self._time(said.t)
+        data = AlertExpired(alert=said.alert, group=said.group, at=at, reason="too late", device=said.device)
+        self._say(out, f"alerts/{said.group}", said.t, data, life_s=OVER_LIFE_S)
 
     def unheard(self, out: Outcome, alert: Alert, group: str, t: float, escalated_to: str | None) -> None:
         """Say that no device of a group can show an alert, and which group is alerted instead."""
@@ -199,13 +221,14 @@ class Announcer:
             offer=action.offer,
             rule=decision.rule,
             member=situation.member.id,
-            visit=situation.visit.id,
+            visit=situation.visit.id if situation.visit else None,
             zone=zone,
             at=self._time(situation.t),
             trust=situation.trust.word,
             expires=self._time(situation.decided + action.ttl_s),
             payload=dict(action.payload),
             feedback=self._ids.feedback(),
+            test=situation.member.test or UNSET,
         )
         return self._say(
             out,
@@ -227,6 +250,12 @@ class Announcer:
             until=None if found.until is None else self._time(found.until),
         )
         self._say(out, "security", found.t, data, life_s=SECURITY_LIFE_S, member=found.member)
+
+    def member(self, out: Outcome, t: float, told: MemberChange) -> None:
+        """Say what became of a member; what says that somebody is gone belongs to nobody any more."""
+        data = told.told(self._time)
+        member = None if told.change in GONE else told.member
+        self._say(out, MEMBERS, t, data, life_s=MEMBER_LIFE_S, member=member)
 
     def crowd(self, out: Outcome, since: float, until: float, counted: dict[str, Any]) -> None:
         """Say how many others there were from `since` until `until`."""

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from getpass import getpass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from gateway import clock
 from gateway.config import Config
 from gateway.configfile import ConfigError, load_config
-from gateway.events import rfc3339
+from gateway.events import StateRow, rfc3339
 from gateway.lines import complain, refuse, say
 from gateway.store import archive
 from gateway.store.archive import ArchiveError, Piece
@@ -24,6 +24,7 @@ from gateway.store.store import Store
 
 SHORTEST_SECRET = 12
 AT_ONCE = 500
+REACHED = "ledger"
 
 
 class BackupError(Exception):
@@ -77,13 +78,18 @@ async def _backup(config: Config, given: Namespace) -> str:
 async def _pieces(store: Store, gateway: str) -> AsyncIterator[Piece]:
     yield Piece(gateway=gateway, gateway_key=store.gateway_key, t=clock.wall())
     yield Piece(tombstones=await store.tombstones())
+    reached = {row.key: row for row in await store.state() if row.kind == REACHED}
     some: list[tuple[str, str]] = []
     async for row in store.members():
         some.append(row)
         if len(some) == AT_ONCE:
-            yield Piece(members=some)
+            yield _piece(some, reached)
             some = []
-    yield Piece(members=some)
+    yield _piece(some, reached)
+
+
+def _piece(some: list[tuple[str, str]], reached: Mapping[str, StateRow]) -> Piece:
+    return Piece(members=some, reached=[reached[id_] for id_, _ in some if id_ in reached])
 
 
 def _write(path: Path, pieces: list[Piece], secret: bytes) -> None:

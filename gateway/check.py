@@ -1,28 +1,50 @@
-"""`hushbell check`: a configuration and its rules, judged by the files alone, all faults at once."""
+"""`hushbell check`: a configuration and its rules, all faults at once, judged by the files alone unless asked to look
+at who is enrolled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TextIO
 
 from gateway.config import Config
 from gateway.configfile import Reading, read_config_file, read_rules
+from gateway.contract.words import CredentialKind
+from gateway.identity.member import MemberError, stored_member
 from gateway.lines import say as print_line
-from gateway.trust import beyond_reach, kinds_heard
+from gateway.store.database import Reason, StoreError
+from gateway.store.store import Store
+from gateway.trust import beyond_reach, kinds_carried, kinds_heard
 from rules.document import Fault, Faults
 from rules.messages import say
 from rules.model import Rule
 
+NOT_HEARD = "rule {rule!r} needs a credential that is {trust}, and no receiver here hears one"
+NOT_CARRIED = "rule {rule!r} needs a credential that is {trust}, and no member who is enrolled carries one"
 
-def check(path: Path, out: TextIO, err: TextIO) -> int:
-    """Judge a configuration; return 0 when it is valid, 1 when it is at fault, 2 when there is none to read."""
+
+def check(path: Path, out: TextIO, err: TextIO, *, enrolled: bool = False) -> int:
+    """Judge a configuration, and, where asked to, hold its rules against the credentials that are `enrolled`.
+
+    Return 0 when it is valid, 1 when it is at fault, 2 when there is none to read, or no register.
+    """
     faults = Faults()
     reading = read_config_file(path, faults)
     rules = read_rules(reading, faults) if reading else []
     if reading and reading.config:
         _warn_of_idle_rules(reading, reading.config, rules)
-        _warn_of_distrusted_rules(reading, reading.config, rules)
+        heard = kinds_heard(reading.config)
+        _warn_of_distrusted_rules(reading, reading.config, rules, heard, NOT_HEARD)
+        if enrolled:
+            try:
+                carried = asyncio.run(_kinds_enrolled(reading.config.gateway.state))
+            except StoreError as error:
+                print_line(str(error), err)
+                return 2
+            unheard = {rule.name for rule, _ in beyond_reach(reading.config, rules, heard)}
+            others = [rule for rule in rules if rule.name not in unheard]
+            _warn_of_distrusted_rules(reading, reading.config, others, heard & carried, NOT_CARRIED)
     file = str(path)
     for fault in sorted(faults.found, key=lambda fault: (fault.file != file, fault)):
         print_line(str(fault), err)
@@ -54,16 +76,26 @@ def _warn_of_idle_rules(reading: Reading, config: Config, rules: Iterable[Rule])
             )
 
 
-def _warn_of_distrusted_rules(reading: Reading, config: Config, rules: Iterable[Rule]) -> None:
-    """Warn of rules that ask for more trust than any credential can give that is heard here."""
-    for rule, needed in beyond_reach(config, rules, kinds_heard(config)):
+def _warn_of_distrusted_rules(
+    reading: Reading, config: Config, rules: Iterable[Rule], kinds: Collection[CredentialKind], doubt: str
+) -> None:
+    """Warn of rules that ask for more trust than credentials of these kinds can give."""
+    for rule, needed in beyond_reach(config, rules, kinds):
         if node := reading.named.get(rule.file):
-            node.fault(
-                "rule {rule!r} needs a credential that is {trust}, and no receiver here hears one",
-                warning=True,
-                rule=rule.name,
-                trust=needed.word,
-            )
+            node.fault(doubt, warning=True, rule=rule.name, trust=needed.word)
+
+
+async def _kinds_enrolled(folder: Path) -> frozenset[CredentialKind]:
+    """Return the kinds of credential that the register holds; none where there is no register. Raises StoreError."""
+    store = await Store.open_readonly(folder)
+    if store is None:
+        return frozenset()
+    try:
+        return frozenset({kind async for _, text in store.members() for kind in kinds_carried([stored_member(text)])})
+    except MemberError as error:
+        raise StoreError(folder, Reason.OTHER, str(error)) from None
+    finally:
+        await store.close()
 
 
 def _summary(file: str, config: Config, rules: list[Rule]) -> str:

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("demo", "play a simulated shop on a broker of its own", _demo, config=False)
     sub.add_argument("--fast", action="store_true", help="play in seconds")
+    sub.add_argument("--all", action="store_true", help="play every scene of a shop with all rules in force")
 
     sub = command("sandbox", "play a shop without end, for those who write a back end", _sandbox, config=False)
     sub.add_argument("--broker", metavar="URL", help="an MQTT 5 broker such as mqtt://127.0.0.1, else one of its own")
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("check", "validate a configuration and its rules", _check, config=False)
     sub.add_argument("file", type=Path, nargs="?", metavar="FILE")
     sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    sub.add_argument("--enrolled", action="store_true", help="look too at what the enrolled members carry")
 
     sub = command("doctor", "say what this machine lacks, and the command that mends it", _doctor)
     sub.add_argument("--json", action="store_true", help="print the findings as one JSON object")
@@ -74,17 +76,38 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("capture", type=Path, nargs="+", metavar="CAPTURE")
     sub.add_argument("--receiver", metavar="ID", help="the receiver's name, else the file's")
 
-    sub = command("replay", "run captures or sightings through the whole pipeline, without a broker", _replay)
+    sub = command("replay", "run captures, sightings or a journal through the pipeline, without a broker", _replay)
     sub.add_argument("file", type=Path, nargs="+", metavar="FILE")
     sub.add_argument("--receiver", metavar="ID", help="which receiver heard the captures")
     sub.add_argument("--speed", type=_speed, metavar="N", help="N times the frames' own pace, else as fast as it goes")
     sub.add_argument("--crowd-estimates", action="store_true", help="print every count unrounded, none hidden")
+    text = "of a journal: print which alerts and offers this rule file would add and lose"
+    sub.add_argument("--rules", type=Path, metavar="FILE", help=text)
+    text = "with --rules: hold it against this rule file, else against the recorded rules"
+    sub.add_argument("--against", type=Path, metavar="FILE", help=text)
 
     rules = command("rules", "work with rule files", None, config=False)
     rule_commands = rules.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     sub = rule_commands.add_parser("test", help="run rule tests")
     sub.add_argument("file", type=Path, nargs="+", metavar="FILE")
+    text = "say which rules and conditions no test shows, and fail where there are any"
+    sub.add_argument("--coverage", action="store_true", help=text)
     sub.set_defaults(run=_rules_test)
+    text = "ask the rules one question: what happens, and why; at a terminal, without --on, ask again and again"
+    sub = rule_commands.add_parser("try", help=text, description=text)
+    sub.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE")
+    sub.add_argument("--on", metavar="WHAT", help="such as arrived, 'dwell 6s', 'claimed serious' or 'clock 20:30'")
+    sub.add_argument("--member", metavar="ID", help="a member, or the alias of a visit, else nobody in particular")
+    sub.add_argument("--zone", metavar="ID")
+    sub.add_argument("--at", metavar="TIME", help="the shop's time, such as '2026-11-22 14:00', else now")
+    sub.add_argument("--trust", default="hint", help="hint, weak or fresh; hint unless you say so")
+    sub.add_argument("--since", default="0 s", metavar="TIME", help="how long ago the visit came in, such as 15s")
+    sub.add_argument("--ago", default="0 s", metavar="TIME", help="how long ago somebody nearby was seen")
+    what = "a fact, such as 'new_arrivals=true'"
+    sub.add_argument("--fact", action="append", default=[], metavar="NAME=JSON", help=what)
+    what = "what the member has, such as 'points=640', 'passes_30d=5' or 'consent=[\"offers\"]'"
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help=what)
+    sub.set_defaults(run=_rules_try)
 
     members = command(
         "members", "put, remove, pause, export or list members; back up, restore and seal them", None, config=False
@@ -163,8 +186,15 @@ def parser() -> argparse.ArgumentParser:
     sub = command("buzz", "try the staff devices of a group, without a customer", _buzz)
     sub.add_argument("group", nargs="?", metavar="GROUP", help="else the first group")
 
-    sub = command("explain", "say why an alert or offer came, or what became of a visit", _explain)
-    sub.add_argument("id", metavar="ID", help="of an alert, an offer's feedback, an event or a visit")
+    sub = command(
+        "explain", "say why an alert or offer came, or why not, and that what is kept of it is whole", _explain
+    )
+    of = sub.add_mutually_exclusive_group(required=True)
+    of.add_argument("id", metavar="ID", nargs="?", help="of an alert, an offer's feedback, an event or a visit")
+    of.add_argument("--silences", action="store_true", help="count why rules said no")
+    of.add_argument("--digests", action="store_true", help="hold the decisions against the digests of their days")
+    sub.add_argument("--since", type=_ago, default=86400.0, metavar="AGO", help="of silences: 30min, 1h or 7d, else 1d")
+    sub.add_argument("--json", action="store_true", help="print one JSON object")
     return top
 
 
@@ -173,6 +203,16 @@ def _speed(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no speed, expected a number above 0")
     return value
+
+
+def _ago(text: str) -> float:
+    number, unit = text.rstrip("smindh"), text.lstrip("0123456789.")
+    if unit not in _UNITS_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time, expected such as 30min, 1h or 7d")
+    return float(number) * _UNITS_S[unit]
+
+
+_UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def _seconds(text: str) -> float:
@@ -214,7 +254,7 @@ def _watch(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from gateway.demo import demo
 
-    return demo(fast=given.fast)
+    return demo(fast=given.fast, every_scene=given.all)
 
 
 def _sandbox(given: argparse.Namespace) -> int:
@@ -226,7 +266,7 @@ def _sandbox(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from gateway.check import check
 
-    return check(given.file or given.config, sys.stdout, sys.stderr)
+    return check(given.file or given.config, sys.stdout, sys.stderr, enrolled=given.enrolled)
 
 
 def _doctor(given: argparse.Namespace) -> int:
@@ -242,15 +282,27 @@ def _decode(given: argparse.Namespace) -> int:
 
 
 def _replay(given: argparse.Namespace) -> int:
+    from gateway.journal.pages import is_journal
+
+    if given.rules or all(map(is_journal, given.file)):
+        from gateway.journal.replaying import replay_journals
+
+        return replay_journals(given.file, given.config, given.rules, given.against)
     from gateway.replay import replay
 
     return replay(given.file, given.config, given.receiver, speed=given.speed, estimates=given.crowd_estimates)
 
 
 def _rules_test(given: argparse.Namespace) -> int:
-    from rules.rule_tests import run_rule_tests
+    from gateway.rehearsal import rules_test
 
-    return run_rule_tests(given.file, sys.stdout, sys.stderr)
+    return rules_test(given.file, covers=given.coverage)
+
+
+def _rules_try(given: argparse.Namespace) -> int:
+    from gateway.tryout import try_rules
+
+    return try_rules(given)
 
 
 def _members(given: argparse.Namespace) -> int:
@@ -314,4 +366,4 @@ def _buzz(given: argparse.Namespace) -> int:
 def _explain(given: argparse.Namespace) -> int:
     from gateway.explain import explain
 
-    return explain(given.config, given.id)
+    return explain(given)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
@@ -20,7 +19,6 @@ from gateway.contract.reading import RefusedError
 from gateway.contract.status import GatewayStatus
 from gateway.enrolments import Enrolments
 from gateway.events import rfc3339
-from gateway.explain import story
 from gateway.export import PAGE_BYTES, export
 from gateway.guest.links import guest_link
 from gateway.health import Health
@@ -31,9 +29,12 @@ from gateway.inforce import tell_configuration
 from gateway.membership import Membership
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.topics import Topics
+from gateway.rulekeeper import RuleKeeper
 from gateway.store.outbox import PastEvent
 from gateway.store.store import Store
+from gateway.story import silences, story
 
+DAY_S = 86400.0
 HEARD_LATE_S = 60.0
 HEARD_EARLY_S = 10.0
 """How old what an app heard may be, and how far its clock may be ahead."""
@@ -44,13 +45,14 @@ class Desk:
     """Answers commands. Every handler raises RefusedError for what the caller got wrong."""
 
     config: Config
-    rule_files: Sequence[said.RuleFile]
+    rules_in_force: RuleKeeper
     store: Store
     conductor: Conductor
     membership: Membership
     health: Health
     enrolments: Enrolments
     clock: Clock
+    _tried_until: dict[str, float] = field(default_factory=dict)  # by group, epoch seconds
 
     def register(self, commands: Commands) -> None:
         """Let every command that stands be carried out here."""
@@ -62,7 +64,9 @@ class Desk:
         commands.register(said.GUEST_LINK, self.guest_link)
         commands.register(said.HEARD, self.heard)
         commands.register(said.MEMBERS_ELSEWHERE, self.elsewhere)
+        commands.register(said.DEVICES_BUZZ, self.buzz)
         commands.register(said.RULES_GET, self.rules)
+        commands.register(said.RULES_PUT, self.put_rules)
         commands.register(said.EVENTS_SINCE, self.events_since)
         commands.register(said.EXPLAIN, self.explain)
         commands.register(said.STATUS, self.status)
@@ -77,7 +81,7 @@ class Desk:
     async def pause(self, asked: said.Pause) -> said.Paused:
         """Stop recognising a member until a time, or, with null, begin again."""
         until = None if asked.until is None else round(check_moment(asked.until, "until"), 3)
-        await self.membership.put(replace(self._member(asked.member), paused_until=until))
+        await self.membership.pause(self._member(asked.member), until)
         return said.Paused(member=asked.member, paused_until=asked.until)
 
     async def remove(self, asked: said.MemberNamed) -> said.MemberDone:
@@ -118,22 +122,46 @@ class Desk:
         return said.Placed(member=asked.member, receiver=receiver)
 
     async def elsewhere(self, asked: said.SeenElsewhere) -> said.MemberDone:
-        """Take where another shop recognised a member; the next frame here is held to it."""
+        """Take where another shop recognised a member, or where the app is; the next frame here is held to it."""
         if self.config.store.latitude is None or self.config.store.longitude is None:
             raise RefusedError("refused", "", "this shop's own place is not configured: store.latitude and longitude")
         member, t, now = self._member(asked.member), check_moment(asked.at, "at"), self.clock()
         if t > now + HEARD_EARLY_S:
             raise RefusedError("refused", "at", "is in the future")
-        seen = Elsewhere(asked.credential, Place(asked.latitude, asked.longitude), t)
+        place = Place(asked.latitude, asked.longitude)
+        seen = Elsewhere(asked.credential, place, t, asked.store or "", asked.trust)
         self.conductor.settle(self.conductor.core.elsewhere(now, member.id, seen))
         return said.MemberDone(member=member.id)
 
+    async def buzz(self, asked: said.DevicesBuzz) -> said.Buzzing:
+        """Raise a test alert in a group, one at a time."""
+        if asked.group not in {group.id for group in self.config.staff.groups}:
+            raise RefusedError("unknown", "group", "no such group is configured")
+        core, now = self.conductor.core, self.clock()
+        if now < self._tried_until.get(asked.group, now):
+            raise RefusedError("busy", "group", "is being tried already")
+        outcome, event = core.buzz(now, asked.group)
+        self._tried_until[asked.group] = event.expires
+        self.conductor.settle(outcome)
+        return said.Buzzing(
+            group=asked.group,
+            alert=str(event.data["alert"]),
+            online=core.devices_online(asked.group),
+            until=rfc3339(event.expires, self.config.store.timezone),
+        )
+
     async def rules(self, asked: said.RulesGet) -> said.RuleFiles:
         """Give the rule files in force, or one of them."""
-        files = [file for file in self.rule_files if asked.file in (None, file.file)]
+        files = [file for file in self.rules_in_force.book.told() if asked.file in (None, file.file)]
         if not files:
             raise RefusedError("unknown", "file", "no rule file of this name is in force")
         return said.RuleFiles(files=files)
+
+    async def put_rules(self, asked: said.RulesPut) -> said.RulesTaken:
+        """Change a rule file, whole or not at all."""
+        book = await self.rules_in_force.put(asked.file, asked.text)
+        hashes = {file.file: file.sha256 for file in book.told()}
+        return said.RulesTaken(file=asked.file, sha256=hashes.get(asked.file), version=book.version)
 
     async def events_since(self, asked: said.EventsSince) -> Events:
         """Give what was said on a topic behind a sequence number, as much as fits into an answer."""
@@ -149,8 +177,11 @@ class Desk:
         return Events(topic=asked.topic, events=events, more=len(events) < len(found))
 
     async def explain(self, asked: said.Explain) -> said.Explained:
-        """Say why an alert or offer came, or what became of a visit."""
-        return said.Explained(id=asked.id, decisions=await story(self.store, asked.id, self.config.store.timezone))
+        """Say why an alert or offer came, what became of a visit, or why rules were silent."""
+        if asked.id is not None:
+            return await story(self.store, self.config.store.timezone, asked.id)
+        since = self.clock() - DAY_S if asked.since is None else check_moment(asked.since, "since")
+        return await silences(self.store, since, self.conductor.core.counts())
 
     async def status(self, _: said.Nothing) -> GatewayStatus:
         """Say what the retained status says."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from drivers.channels import DWELL_S
+from rules.caps import Caps
+from rules.hours import Hours as Hours
 
 ZoneKind = Literal["outside", "door", "inside", "shelf"]
 DriverName = Literal["ble", "wifi", "hostapd", "app", "simulator"]
@@ -18,19 +19,6 @@ Language = Literal["zh", "en"]
 Scan = Literal["active", "passive"]
 CrowdSource = Literal["ble", "wifi", "connected"]
 CrowdPlace = Literal["passing", "lingering", "inside"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """A span of the day in the shop's time zone; it may pass midnight."""
-
-    opens: time
-    closes: time
-
-    def include(self, moment: time) -> bool:
-        if self.opens <= self.closes:
-            return self.opens <= moment < self.closes
-        return moment >= self.opens or moment < self.closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +117,7 @@ class Staff:
 class Privacy:
     visits_s: float = 90 * 86400.0
     alerts_s: float = 30 * 86400.0
+    journal_s: float = 30 * 86400.0
     inactive_member_s: float = 360 * 86400.0
     minimum_count: int = 10
     private_attributes: frozenset[str] = frozenset({"balance"})
@@ -197,6 +186,7 @@ class Config:
     rule_files: tuple[Path, ...]
     namespace: bytes | None = None  # 8 bytes: the chain's part of a proximity UUID
     staff: Staff = field(default_factory=Staff)
+    caps: Caps = field(default_factory=Caps)
     privacy: Privacy = field(default_factory=Privacy)
     crowd: CrowdSettings = field(default_factory=CrowdSettings)
     leave_after_s: float = 120.0

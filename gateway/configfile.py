@@ -29,6 +29,7 @@ from gateway.guest.settings import read_guest
 from gateway.layout import Layout
 from gateway.mqtt.address import Address, parse_url
 from gateway.shipped import shipped_folder, shipped_rules, start_file
+from rules.caps import MOST, Caps
 from rules.document import Fault, Faults, Node, did_you_mean, each, read_document, read_duration
 from rules.loader import load_rules
 from rules.messages import say
@@ -43,6 +44,7 @@ KEYS = (
     "zones",
     "rules",
     "staff",
+    "caps",
     "privacy",
     "presence",
     "crowd",
@@ -52,12 +54,21 @@ KEYS = (
 PRIVACY_KEYS = (
     "visits",
     "alerts",
+    "journal",
     "inactive_member",
     "minimum_count",
     "private_attributes",
     "private_offers",
     "private_addresses",
 )
+CAPS = {
+    "alerts_per_day": "a whole number of unsolicited alerts a day",
+    "alerts_per_week": "a whole number of unsolicited alerts a week",
+    "offers_per_day": "a whole number of offers a day",
+    "offers_per_week": "a whole number of offers a week",
+    "answers_per_day": "a whole number of answers a day",
+}
+"""What each cap counts, for one member."""
 _MQTT_FILES = ("username_file", "password_file", "ca_file", "cert_file", "key_file")
 REQUIRED = ("store", "gateway", "mqtt", "receivers", "zones")
 DEFAULT_RULES = ("returning-member", "window-regular", "window-occasional")
@@ -66,6 +77,7 @@ HOUR_S, DAY_S = 3600.0, 86400.0
 LEAVE_AFTER_S = 120.0
 LEAVE_AFTER_LIMITS_S = (1.0, 12 * HOUR_S)
 RETENTION_LIMITS_S = (HOUR_S, 3600 * DAY_S)
+JOURNAL_LIMITS_S = (DAY_S, 3600 * DAY_S)
 MINIMUM_COUNTS = (10, 1000)
 """Fewer than ten people are never counted in the open, whatever a file says."""
 
@@ -154,12 +166,13 @@ def _read(root: Node, path: Path) -> Reading:
     receivers = get(keys, "receivers", layout.read_receivers, ())
     zones = get(keys, "zones", layout.read_zones, ())
     staff = get(keys, "staff", lambda node: _staff(node, groups), Staff())
+    caps = get(keys, "caps", _caps, Caps())
     namespace = get(keys, "beacons", _beacons, None)
     privacy = get(keys, "privacy", _privacy, Privacy())
     crowd = get(keys, "crowd", read_crowd, CrowdSettings())
     leave_after_s = get(keys, "presence", _presence, LEAVE_AFTER_S)
     guest = get(keys, "guest", lambda node: read_guest(node, folder, receivers), None)
-    record = get(keys, "record", _record, False)
+    record = get(keys, "record", Node.boolean, False)
     named = get(keys, "rules", lambda node: _rules(node, folder), {})
     rule_files = tuple(named) if "rules" in keys else _default_rules(root)
     config = None
@@ -175,6 +188,7 @@ def _read(root: Node, path: Path) -> Reading:
             rule_files=tuple(file.absolute() for file in rule_files),
             namespace=namespace,
             staff=staff,
+            caps=caps,
             privacy=privacy,
             crowd=crowd,
             leave_after_s=leave_after_s,
@@ -254,13 +268,6 @@ def _warn_about_secrets(keys: dict[str, Node], files: Mapping[str, Path | None])
             keys[name].fault("others may read this file, chmod 640 or less would keep it from them", warning=True)
 
 
-def _record(node: Node) -> bool | None:
-    record = node.boolean()
-    if record:
-        node.fault("this version keeps no journal", warning=True)
-    return record
-
-
 def _beacons(node: Node) -> bytes | None:
     return get(node.fields(("namespace",), (), "beacons"), "namespace", read_namespace, None)
 
@@ -306,6 +313,12 @@ def _check_escalation(node: Node, ids: Ids) -> None:
         after[1].fault("a group cannot escalate to itself")
 
 
+def _caps(node: Node) -> Caps:
+    keys = node.fields(MOST, (), "caps")
+    read = {name: keys[name].integer(0, MOST[name], CAPS[name]) for name in keys}
+    return Caps(**{name: most for name, most in read.items() if most is not None})
+
+
 def _privacy(node: Node) -> Privacy:
     keys = node.fields(PRIVACY_KEYS, (), "privacy")
     usual = Privacy()
@@ -316,6 +329,7 @@ def _privacy(node: Node) -> Privacy:
     return Privacy(
         visits_s=duration("visits", usual.visits_s),
         alerts_s=duration("alerts", usual.alerts_s),
+        journal_s=get(keys, "journal", lambda node: read_duration(node, *JOURNAL_LIMITS_S), usual.journal_s),
         inactive_member_s=duration("inactive_member", usual.inactive_member_s),
         minimum_count=get(keys, "minimum_count", lambda node: node.integer(*MINIMUM_COUNTS), usual.minimum_count),
         private_attributes=get(keys, "private_attributes", _attributes, usual.private_attributes),
@@ -355,7 +369,7 @@ def _rule_file(node: Node, folder: Path, shipped: dict[str, Path]) -> Path | Non
     path = folder / name
     if is_file(path):
         return path
-    beside = [file.name for file in folder.glob("*.yaml")]
+    beside = [file.name for file in folder.glob("*.yaml") if is_file(file)]
     node.fault("no rule file {name}{hint}", name=node.what(), hint=did_you_mean(path.name, beside))
     return None
 

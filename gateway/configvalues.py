@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
-from datetime import time
 from pathlib import Path
 from stat import S_IROTH
 from typing import TypeVar
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.config import Hours, Reference
 from gateway.mqtt.address import AddressError, parse_url
+from rules import hours
 from rules.document import Node
 from rules.messages import say
 
@@ -26,7 +26,6 @@ _ADAPTER = re.compile(r"hci\d{1,3}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 _INTERFACE = re.compile(r"[^\s/:]{1,15}")
 _NAMESPACE = re.compile(r"[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}")
-_HOURS = re.compile(r"(\d{1,2})[:：](\d{2})\s*[-–—~～至]\s*(\d{1,2})[:：](\d{2})")
 _OFF = frozenset({"off", "no", "false", "none"})
 
 T = TypeVar("T")
@@ -186,25 +185,7 @@ def read_reference(node: Node) -> Reference | None:
 
 def read_hours(node: Node) -> Hours | None:
     """Read a span such as `10:00-22:00`, past midnight too; `off` is None without a fault."""
-    expected = "hours such as 10:00-22:00"
-    raw = None if is_off(node) else node.text(expected)
-    if raw is None:
-        return None
-    match = _HOURS.fullmatch(raw.strip())
-    opens, closes = (_moment(match[1], match[2]), _moment(match[3], match[4])) if match else (None, None)
-    if opens is None or closes is None or opens == time.max:
-        node.unexpected(expected)
-        return None
-    if opens == closes:
-        node.fault("{raw!r} begins and ends at once, expected hours such as 10:00-22:00, or off", raw=raw)
-        return None
-    return Hours(opens, closes)
-
-
-def _moment(hour: str, minute: str) -> time | None:
-    if (int(hour), int(minute)) == (24, 0):
-        return time.max
-    return time(int(hour), int(minute)) if int(hour) < 24 and int(minute) < 60 else None
+    return None if is_off(node) else hours.read_hours(node)
 
 
 def read_timezone(node: Node) -> ZoneInfo | None:

@@ -7,54 +7,62 @@ import contextlib
 import gc
 import json
 import logging
-import math
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drivers.driver import Driver, RadioState, Recoverable
 from drivers.sighting import Sighting
 from gateway import clock
-from gateway.assembly import make_core
-from gateway.audit.papers import drift
+from gateway.assembly import make_core, make_recorded_core
 from gateway.calibrate.tags import Tags
 from gateway.commands import Desk
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.config import Config
 from gateway.configfile import ConfigError, load_config_and_rules
-from gateway.contract.commands import LONGEST_ENROLMENT_S
-from gateway.contract.reading import RefusedError
-from gateway.control import ControlServer, Send
+from gateway.control import ControlServer
+from gateway.door import Door
 from gateway.enrolments import Enrolments
 from gateway.events import Outcome, rfc3339
 from gateway.health import Health
 from gateway.homeassistant import HomeAssistant, filters
+from gateway.housekeeping import Housekeeping
 from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
-from gateway.inforce import read_rule_files
+from gateway.journal.journal import Journal
 from gateway.lines import complain, refuse
-from gateway.lookout import CRASHED, Lookout
 from gateway.membership import Membership
 from gateway.memory import forbid_dumps, lock_memory
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.connection import Connection, LinkState
-from gateway.mqtt.outgoing import Outgoing, PublishError
+from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.settings import make_settings
-from gateway.mqtt.topics import Arrival, Claim, Command, DeviceStatus, Fact, FactRemoved, Refused, Topics
+from gateway.mqtt.topics import (
+    Arrival,
+    Claim,
+    Command,
+    DeviceStatus,
+    Fact,
+    FactRemoved,
+    Feedback,
+    MemberTold,
+    Refused,
+    Topics,
+)
 from gateway.mqtt.trouble import TroubleError
 from gateway.notify import Notifier
-from gateway.radios import make_driver
+from gateway.receivers import Receivers, place_of
+from gateway.rulebook import Rulebook, rules_in_force
+from gateway.rulekeeper import RuleKeeper
 from gateway.store.database import Reason, StoreError
 from gateway.store.store import Store
+from gateway.timekeeping import Timekeeping
 from gateway.trust import beyond_reach, kinds_carried, kinds_heard
 from gateway.watchers import Watchers
-from rules.model import Alert, Rule
 
 if TYPE_CHECKING:
     from gateway.guest.network import GuestNetwork
@@ -65,14 +73,7 @@ MOMENT_S = 1.0
 MEMBERS_POLL_S = 0.5
 HEALTH_S = 60.0
 MOST_REASONS = 100  # that refused messages are counted by: some name a field that the sender made up
-HOUSEKEEPING_S = 600.0
-MEMBERS_AT_ONCE = 500
-IDS_AT_ONCE = 100
-PREPARING_S = 0.002
-IDLE_S = 86400.0  # how often members are looked for who do not come any more
 STOPPING_S = 5.0
-CLOCK_STEP_S = 0.5  # a clock that is off by less is left as it is
-DRIVER_PAUSE_S = 5.0
 
 
 def run(config_path: Path) -> int:
@@ -82,8 +83,8 @@ def run(config_path: Path) -> int:
     if not lock_memory():
         log.warning("memory is not locked: strangers' addresses could reach swap; the service's unit allows to lock it")
     try:
-        config, rules = load_config_and_rules(config_path)
-        asyncio.run(_run(config, rules))
+        config, _ = load_config_and_rules(config_path)
+        asyncio.run(_run(config, _in_force(config)))
     except ConfigError as error:
         refuse(str(error))
     except (StoreError, TroubleError) as error:
@@ -95,12 +96,21 @@ def run(config_path: Path) -> int:
     return 2
 
 
-async def _run(config: Config, rules: list[Rule]) -> None:
+def _in_force(config: Config) -> Rulebook:
+    book, faults = rules_in_force(config)
+    for fault in faults:
+        log.error("%s", fault)
+    if faults:
+        log.error("what the back end put is left aside")
+    return book
+
+
+async def _run(config: Config, book: Rulebook) -> None:
     anew = True
     while anew:
         store = await Store.open(config.gateway.state)
         try:
-            anew = await Daemon(config, rules, store, await store.begin_run()).run()
+            anew = await Daemon(config, book, store, await store.begin_run()).run()
         finally:
             await store.close()
 
@@ -110,56 +120,59 @@ def _tell_mended(set_aside: Path, restored: int | None) -> str:
     return f"the database was damaged and is set aside as {set_aside.name}; a new one is begun, {members}"
 
 
-def _place(error: BaseException) -> str:
-    """Say where an error came from, and nothing of what it says."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
-    return f"{where} ({type(error).__name__})"
-
-
 def _note_stray(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an error that nobody waited for, such as a library's where D-Bus ends; its text could quote an address."""
     error = context.get("exception")
-    log.error("nobody waited for an error at %s", _place(error) if error else context["message"])
+    log.error("nobody waited for an error at %s", place_of(error) if error else context["message"])
 
 
 class Daemon:
     """One gateway at work. Everything here runs on one event loop."""
 
-    def __init__(self, config: Config, rules: list[Rule], store: Store, run: int) -> None:
+    def __init__(self, config: Config, book: Rulebook, store: Store, run: int) -> None:
         self._config = config
-        self._rules = rules
         self._store = store
         self._topics = Topics(config.store.id, config.gateway.id)
         self._notifier = Notifier(os.environ)
         ids = Identifiers(store.gateway_key, run.to_bytes(8, "big"))
-        self._core = make_core(config, rules, Register(), ids)
+        self._journal: Journal | None = None
+        if config.record:
+            self._core, recorder = make_recorded_core(config, book.rules, Register(), ids)
+            self._journal = Journal(config, run, store.gateway_key, recorder, lambda: self._rules.book.texts)
+        else:
+            self._core = make_core(config, book.rules, Register(), ids)
         self._conductor = Conductor(self._core, clock.wall, self._take)
-        self._committer = Committer(store.commit, self._disk_refused, StoreError)
-        alerted = {rule.action.group for rule in rules if isinstance(rule.action, Alert)}
-        self._health = Health(config, alerted, self._core.devices_online, wall=clock.wall(), steady=clock.monotonic())
-        actions = {rule.name: "alert" if isinstance(rule.action, Alert) else "offer" for rule in rules}
-        self._watchers = Watchers(self._core, actions)
-        references = frozenset(receiver.reference.identity for receiver in config.receivers if receiver.reference)
-        self._enrolments = Enrolments(self._core.is_enrolled, references)
-        self._tags = Tags(references)
-        self._trials: dict[str, Callable[[str], None]] = {}  # by test alert, what takes who answers
-        self._drivers = [make_driver(receiver, clock.wall, config.leave_after_s) for receiver in config.receivers]
-        self._lookouts = [self._look_out(driver) for driver in self._drivers]
+        self._committer = Committer(self._commit, self._disk_refused, StoreError)
+        self._rules = RuleKeeper(config, book, self._conductor, clock.wall, self._rules_changed)
+        self._health = Health(config, book, self._core.devices_online, wall=clock.wall(), steady=clock.monotonic())
+        self._watchers = Watchers(self._core, book.actions)
+        self._receivers = Receivers(config, self._health, self._deliver, self._publish_status)
         will = Outgoing(self._topics.status, b'{"state": "offline"}', retain=True)
         subscriptions = (*self._topics.subscriptions, *filters(config))
         settings = make_settings(config.mqtt, self._topics.client_id, will, subscriptions)
-        self._connection = Connection(settings, self._arrived, self._link_changed, settled=self._committer.settled)
+        self._connection = Connection(settings, self._arrived, self._link_changed, settled=self._settled)
         self._home_assistant = HomeAssistant(config, self._topics, self._connection.keep)
         self._publisher = Publisher(store, self._connection, self._topics, config.store.timezone, clock.wall)
         self._membership = Membership(store, self._conductor, self._committer, config.gateway.id, clock.wall)
         self._guest = self._open_guest_network()
-        rule_files = read_rule_files(config.rule_files, rules)
+        references = frozenset(receiver.reference.identity for receiver in config.receivers if receiver.reference)
+        self._enrolments = Enrolments(self._core.is_enrolled, references)
+        self._tags = Tags(references)
+        self._door = Door(
+            config,
+            self._conductor,
+            self._connection,
+            self._topics,
+            self._watchers,
+            self._enrolments,
+            self._tags,
+            clock.wall,
+        )
+        self._timekeeping = Timekeeping(self._conductor, self._committer, store, self._mend)
+        self._housekeeping = Housekeeping(config, store, self._conductor, self._membership)
         desk = Desk(
             config,
-            rule_files,
+            self._rules,
             store,
             self._conductor,
             self._membership,
@@ -170,9 +183,9 @@ class Daemon:
         self._commands = Commands(self._topics, self._connection.send, clock.monotonic)
         desk.register(self._commands)
         self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
         self._anew = False
         self._status = ""
-        self._outdated: list[str] = []
         self._refused: Counter[str] = Counter()
 
     async def run(self) -> bool:
@@ -181,25 +194,25 @@ class Daemon:
         loop.set_exception_handler(_note_stray)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         await self._begin()
         gc.collect()
         gc.freeze()  # members and rules last as long as we do: looking at all of them again would hold up an alert
         async with asyncio.TaskGroup() as tasks:
-            radios = [
-                tasks.create_task(self._hear(driver, lookout), name=f"radio {driver.receiver}")
-                for driver, lookout in zip(self._drivers, self._lookouts, strict=True)
-            ]
+            radios = [tasks.create_task(work, name=name) for name, work in self._receivers.works()]
             others = [
                 tasks.create_task(work, name=name)
                 for name, work in (
                     ("committer", self._committer.run()),
                     ("publisher", self._publisher.run()),
-                    ("control", ControlServer(self._config.gateway.state, self._talk).run()),
+                    ("control", ControlServer(self._config.gateway.state, self._door.talk).run()),
                     ("members", self._follow_members()),
+                    ("rules", self._keep_rules()),
                     ("moments", self._moments()),
-                    ("preparing", self._keep_prepared()),
-                    ("housekeeping", self._keep_house()),
+                    ("preparing", self._timekeeping.keep_prepared()),
+                    ("housekeeping", self._housekeeping.run()),
                     *([("guest network", self._guest.run())] if self._guest else []),
+                    *([("journal", self._journal.run())] if self._journal else []),
                 )
             ]
             link = tasks.create_task(self._connection.run(), name="connection")
@@ -225,7 +238,12 @@ class Daemon:
         from gateway.guest.network import GuestNetwork
 
         network = GuestNetwork(
-            self._config, self._config.guest, self._drivers, self._core, self._membership, self._store.gateway_key
+            self._config,
+            self._config.guest,
+            self._receivers.drivers,
+            self._core,
+            self._membership,
+            self._store.gateway_key,
         )
         self._membership.tell(network.changed)
         return network
@@ -236,11 +254,14 @@ class Daemon:
             log.error("%s", remark)
             self._health.remember(remark)
         await self._membership.follow()
+        if self._journal:
+            self._journal.begin(clock.wall())
         self._conductor.settle(self._core.restore(await self._store.state(), clock.wall()))
-        await self._prepare()
-        self._tell_clock()
+        await self._timekeeping.prepare()
+        await self._membership.tell_noted()
+        self._timekeeping.tell_clock()
         kinds = kinds_heard(self._config) & kinds_carried(self._core.members())
-        for rule, needed in beyond_reach(self._config, self._rules, kinds) if kinds else ():
+        for rule, needed in beyond_reach(self._config, self._rules.book.rules, kinds) if kinds else ():
             log.warning("rule %s needs a credential that is %s, and no member carries one", rule.name, needed.word)
         self._home_assistant.announce()
 
@@ -250,55 +271,12 @@ class Daemon:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOPPING_S):
                 await self._committer.settled()
+                if self._journal:
+                    self._journal.flush()
                 if self._connection.state.online:
                     await self._publisher.drained()
 
-    # radios
-
-    async def _hear(self, driver: Driver, lookout: Lookout) -> None:
-        """Run one driver; one that fails against its promise is told and begun again, and harms no other."""
-
-        def report(state: RadioState, reason: str) -> None:
-            lookout.report(state, reason)
-            self._tell(driver.receiver, lookout)
-
-        def deliver(sightings: list[Sighting]) -> None:
-            lookout.take(sightings)
-            self._deliver(sightings)
-
-        while True:
-            try:
-                await driver.run(deliver, report)
-                return
-            except Exception as error:  # its text could quote an address
-                driver.counters[CRASHED] += 1
-                log.error("the driver of receiver %s failed at %s", driver.receiver, _place(error))
-                report(RadioState.FAILED, f"the driver failed ({type(error).__name__})")
-            await asyncio.sleep(DRIVER_PAUSE_S)
-
-    def _look_out(self, driver: Driver) -> Lookout:
-        """Return the lookout for a driver's receiver."""
-        receiver = next(receiver for receiver in self._config.receivers if receiver.id == driver.receiver)
-        rungs = driver.rungs if isinstance(driver, Recoverable) else ()
-        return Lookout(receiver, rungs, has_hours=self._config.store.opening_hours is not None)
-
-    def _tell(self, receiver: str, lookout: Lookout) -> None:
-        state, reason = lookout.fares
-        if self._health.radio(receiver, state, reason):
-            log.info("receiver %s is %s%s", receiver, state, f": {reason}" if reason else "")
-            self._publish_status()
-
-    def _judge_radios(self) -> None:
-        """See whether each radio hears, and ask the driver of one that does not for the next rung when it is due."""
-        now, is_open = clock.monotonic(), self._health.is_open(clock.wall())
-        for driver, lookout in zip(self._drivers, self._lookouts, strict=True):
-            rung = lookout.moment(now, is_open=is_open)
-            self._tell(driver.receiver, lookout)
-            if self._health.drift(driver.receiver, lookout.drift):
-                log.warning("receiver %s: %s", driver.receiver, lookout.drift or "the reference beacon is as it was")
-            if rung and isinstance(driver, Recoverable):
-                log.warning("receiver %s: trying %s", driver.receiver, rung)
-                driver.recover(rung)
+    # what is heard
 
     def _deliver(self, sightings: list[Sighting]) -> None:
         self._enrolments.hear(sightings)
@@ -308,9 +286,17 @@ class Daemon:
     # what was decided
 
     def _take(self, outcome: Outcome) -> None:
+        if self._journal:
+            self._journal.keep(outcome)
         self._watchers.outcome(outcome)
         self._committer.push(outcome)
         self._home_assistant.take(outcome)
+
+    async def _commit(self, outcome: Outcome) -> None:
+        """Commit what was decided, after what it was decided on was written."""
+        if self._journal:
+            await self._journal.settled()
+        await self._store.commit(outcome)
 
     def _disk_refused(self, error: Exception | None) -> None:
         reason = str(error or "")
@@ -342,21 +328,45 @@ class Daemon:
         now = clock.wall()
         match self._topics.parse(arrival):
             case Claim(device=device, group=group, alert=alert, action=action):
-                if answer := self._trials.get(alert):
-                    answer(device)
+                self._door.claimed(alert, device)
                 self._conductor.settle(self._core.claim(now, group, device, alert, action))
             case Fact(name=name, value=value):
-                self._conductor.settle(self._core.fact(now, name, value))
+                self._conductor.settle(self._core.fact(now, name, value, repeated=self._connection.is_settling))
+            case Feedback(feedback=feedback, outcome=outcome):
+                self._conductor.settle(self._core.outcome(now, feedback, outcome))
             case FactRemoved(name=name):
                 self._conductor.settle(self._core.fact(now, name, None))
             case DeviceStatus(device=device, online=online):
                 self._conductor.settle(self._core.device(now, device, online=online))
                 self._publish_status()
+            case MemberTold(source=source, told=told):
+                if source != self._topics.source:
+                    self._membership.hear(told)
             case Command() as request:
                 self._commands.receive(request)
             case Refused(reason=reason):
                 known = reason in self._refused or len(self._refused) < MOST_REASONS
                 self._refused[reason if known else "other reasons"] += 1
+
+    async def _settled(self) -> None:
+        """Wait until what arrived before is in force, and all that it caused on the disk."""
+        with contextlib.suppress(StoreError):  # it is tried again
+            await self._membership.obeyed()
+        await self._committer.settled()
+
+    # rules
+
+    async def _keep_rules(self) -> None:
+        """Read the rules anew whenever somebody asks for it."""
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            await self._rules.reload()
+
+    def _rules_changed(self, book: Rulebook) -> None:
+        self._health.enforce(book)
+        self._watchers.actions = book.actions
+        self._publish_status()
 
     # members
 
@@ -364,7 +374,9 @@ class Daemon:
         while True:
             await asyncio.sleep(MEMBERS_POLL_S)
             try:
-                await self._membership.follow()
+                await self._membership.obeyed()
+                if await self._membership.follow():
+                    await self._membership.tell_noted()
             except StoreError as error:
                 log.warning("members cannot be read: %s", error)
                 self._mend(error)
@@ -377,11 +389,9 @@ class Daemon:
         published = -HEALTH_S
         while True:
             await asyncio.sleep(MOMENT_S)
-            if abs(clock.set_by()) >= CLOCK_STEP_S:
-                await self._prepare()
-            await self._follow_clock()  # first: before this step is over no frame can come between
+            await self._timekeeping.follow_clock()  # first: before this step is over no frame can come between
             now = clock.monotonic()
-            self._judge_radios()
+            self._receivers.judge()
             self._publish_status()
             self._watchers.moment(clock.wall(), self._health.status(), self._core.counts())
             self._home_assistant.moment()
@@ -389,41 +399,10 @@ class Daemon:
                 self._notifier.alive()
                 fed = now
             if now - published >= HEALTH_S:
-                self._tell_clock()
+                self._timekeeping.tell_clock()
                 self._publish_health()
                 self._committer.push(self._core.alive(clock.wall()))
                 published = now
-
-    async def _prepare(self) -> None:
-        """Compute what members will send soon, by the clock as it will be followed, a little at a time."""
-        is_more = True
-        while is_more:
-            is_more = self._core.prepare(clock.wall() + clock.set_by(), IDS_AT_ONCE)
-            await asyncio.sleep(PREPARING_S if is_more else 0)
-
-    async def _keep_prepared(self) -> None:
-        while True:
-            await self._prepare()
-            await asyncio.sleep(MOMENT_S)
-
-    async def _follow_clock(self) -> None:
-        """Where the machine's clock was set, let the core date anew what is open, and the store what waits."""
-        if abs(clock.set_by()) < CLOCK_STEP_S:
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOPPING_S):
-                await self._committer.settled()  # the store's then
-        t, by_s = clock.wall(), clock.follow()
-        log.warning("the clock was set by %+.1f s; what is open goes on and is dated anew", by_s)
-        self._conductor.settle(self._core.set_clock(t, by_s))
-        try:
-            await self._store.redate(by_s)
-        except StoreError as error:
-            log.warning("what waits cannot be dated anew on the disk: %s", error)
-            self._mend(error)
-
-    def _tell_clock(self) -> None:
-        self._conductor.settle(self._core.clock(clock.wall(), synchronised=clock.is_synchronised()))
 
     def _mend(self, error: Exception | None) -> None:
         """Begin anew where the database is damaged: opening it sets it aside."""
@@ -439,11 +418,10 @@ class Daemon:
 
     def _publish_health(self) -> None:
         timezone = self._config.store.timezone
-        drivers = list(zip(self._drivers, self._lookouts, strict=True))
         body = {
             "clock": {"at": rfc3339(clock.wall(), timezone), "synchronised": self._core.clock_synchronised},
-            "receivers": {driver.receiver: lookout.row(timezone, driver.counters) for driver, lookout in drivers},
-            "heard": sum(driver.counters["heard"] for driver in self._drivers),
+            "receivers": self._receivers.rows(timezone),
+            "heard": self._receivers.heard,
             "core": self._core.counts(),
             "queue": self._store.queued,
             "dropped": dict(self._committer.dropped),
@@ -452,90 +430,3 @@ class Daemon:
         self._connection.keep(
             self._topics.under(f"gateways/{self._config.gateway.id}/health"), json.dumps(body).encode()
         )
-
-    async def _keep_house(self) -> None:
-        looked = -math.inf
-        while True:
-            self._tell_papers()
-            with contextlib.suppress(StoreError):
-                await self._store.prune(clock.wall(), self._config.privacy)
-                if clock.monotonic() - looked >= IDLE_S and self._core.clock_synchronised is not False:
-                    await self._forget_idle()
-                    looked = clock.monotonic()
-            await asyncio.sleep(HOUSEKEEPING_S)
-
-    def _tell_papers(self) -> None:
-        """Say which notices and signs that were written do not match the configuration any more."""
-        outdated = drift(self._config)
-        for line in outdated if outdated != self._outdated else ():
-            log.warning("%s", line)
-        self._outdated = outdated
-
-    async def _forget_idle(self) -> None:
-        """Erase the members who have not come for longer than members are kept."""
-        members, forgotten = self._core.members(), 0
-        for start in range(0, len(members), MEMBERS_AT_ONCE):
-            outcome, idle = self._core.idle_members(clock.wall(), members[start : start + MEMBERS_AT_ONCE])
-            self._conductor.settle(outcome)
-            for member_id in idle:
-                await self._membership.remove(member_id)
-            forgotten += len(idle)
-            await asyncio.sleep(0)
-        if forgotten:
-            log.info("%d members did not come any more and are forgotten", forgotten)
-
-    # the local door
-
-    async def _talk(self, request: dict[str, Any], send: Send) -> None:
-        match request:
-            case {"watch": True}:
-                leave = self._watchers.join(send)
-                try:
-                    await asyncio.Event().wait()
-                finally:
-                    leave()
-            case {"enrol": str(receiver), "seconds": int() | float() as seconds}:
-                send(await self._enrol(receiver, min(float(seconds), LONGEST_ENROLMENT_S)))
-            case {"calibrate": str(receiver), "seconds": int() | float() as seconds}:
-                await self._tags.follow(receiver, min(float(seconds), LONGEST_ENROLMENT_S), send)
-            case {"buzz": str(group)}:
-                await self._buzz(group, send)
-            case {"broker": True}:
-                send(await self._try_broker())
-            case {"crowd": "measures"}:
-                for measure in self._core.crowd_measures():
-                    send(measure._asdict())
-
-    async def _try_broker(self) -> dict[str, Any]:
-        """Say which broker takes us, and whether it takes what we say: nothing, where nothing is, leaves no trace."""
-        link, refusal = self._connection.state, ""
-        try:
-            await self._connection.publish(Outgoing(self._topics.trial, b"", retain=True))
-        except PublishError as error:
-            refusal = error.reason
-        return {"address": str(link.address) if link.online else None, "refusal": refusal, "remark": link.remark}
-
-    async def _enrol(self, receiver: str, seconds: float) -> dict[str, Any]:
-        """Wait for one card to be held to a receiver."""
-        try:
-            return {"found": await self._enrolments.wait(receiver, seconds)}
-        except RefusedError as error:
-            return {"failed": error.message}
-
-    async def _buzz(self, group: str, send: Send) -> None:
-        """Raise a test alert, and tell which devices answer it until it is over."""
-        if not self._connection.state.online:
-            send({"failed": f"the gateway is without the broker: {self._connection.state.reason}"})
-            return
-        if group not in {known.id for known in self._config.staff.groups}:
-            send({"failed": "the gateway has no such group; it reads its configuration when it starts"})
-            return
-        began = clock.wall()
-        outcome, alert = self._core.buzz(began, group)
-        send({"online": self._core.devices_online(group), "seconds": alert.expires - began})
-        self._trials[alert.id] = lambda device: send({"device": device, "after": clock.wall() - began})
-        try:
-            self._conductor.settle(outcome)
-            await asyncio.sleep(alert.expires - began)
-        finally:
-            del self._trials[alert.id]

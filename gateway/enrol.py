@@ -22,6 +22,7 @@ from gateway.contract.words import PURPOSES
 from gateway.control import ControlError, ask
 from gateway.identity.member import Member, MemberError, parse_member
 from gateway.lines import complain, refuse, say
+from gateway.memberchange import change, written
 from gateway.members import load_register
 from gateway.roster import dumps
 from gateway.store.database import StoreError
@@ -130,7 +131,8 @@ async def _put(config: Config, member: Member) -> None:
             raise EnrolError(told("this member exists already; put the card into the record by members put"))
         register.put(member)
         signed = member.signed(config.gateway.id, store.gateway_key)
-        await store.put_members([(signed.id, dumps(signed))])
+        enrolled = change(None, signed, "counter", clock.wall())
+        await store.put_members([(signed.id, dumps(signed))], {signed.id: written(enrolled)} if enrolled else {})
     finally:
         await store.close()
 

@@ -27,19 +27,21 @@ class Follow:
 
     alias: str
     since: float
-    arrived: bool = False  # a zone that is not outside was held
+    arrived: float | None = None  # when a zone that is not outside was held first
     dwells: list[Dwell] = field(default_factory=list)  # by time, next one first
 
     def redate(self, by_s: float) -> None:
         """Move all times: the clock was set by so much."""
         self.since += by_s
+        if self.arrived is not None:
+            self.arrived += by_s
         self.dwells = [replace(dwell, at=dwell.at + by_s) for dwell in self.dwells]
 
     def triggers(self, change: Change) -> list[TriggerKind]:
         """Name what a change of presence is to the rules, and note an arrival."""
         found: list[TriggerKind] = []
-        if change.kind != "outside" and not self.arrived:
-            self.arrived = True
+        if change.kind != "outside" and self.arrived is None:
+            self.arrived = change.at
             found.append("arrived")
         if change.what == "started" and change.kind == "outside":
             found.append("passing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from drivers.driver import RadioState
 from gateway.config import Config
 from gateway.events import rfc3339
+from gateway.rulebook import Rulebook
 
 STARTING_GRACE_S = 15.0
 """How long after the start a radio may still be starting, and devices may still be unknown."""
@@ -32,15 +33,14 @@ class Health:
     def __init__(
         self,
         config: Config,
-        alerted_groups: Iterable[str],
+        book: Rulebook,
         online_in: Callable[[str], list[str]],
         *,
         wall: float,
         steady: float,
     ) -> None:
         self._config = config
-        alerted = set(alerted_groups)
-        self._groups = [group.id for group in config.staff.groups if group.id in alerted]
+        self.enforce(book)
         self._online_in = online_in
         self._grace_until = steady + STARTING_GRACE_S
         self._radios = {receiver.id: Radio() for receiver in config.receivers}
@@ -65,6 +65,11 @@ class Health:
         before, self._disk = self._disk, reason
         return before != reason
 
+    def enforce(self, book: Rulebook) -> None:
+        """Take the rules that are in force."""
+        self._rules = book.version
+        self._groups = [group.id for group in self._config.staff.groups if group.id in book.groups]
+
     def remember(self, remark: str) -> None:
         """Take a reason that lasts as long as this run."""
         self._remarks.append(remark)
@@ -87,6 +92,7 @@ class Health:
             "since": rfc3339(self._since, self._config.store.timezone),
             "receivers": {name: str(radio.state) for name, radio in self._radios.items()},
             "reasons": [*self._reasons],
+            "rules": self._rules,
         }
 
     def is_open(self, wall: float) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ from gateway.identity.member import Member
 
 DAY_S = 86400.0
 MOST = 1000  # of one member
+
+LOOK_S = 3600.0
 
 USUAL_STOP_S = 10.0  # who stays for less goes by
 USUAL_VISITS = 2
@@ -120,6 +123,7 @@ class Histories:
         self._kept_s = privacy.visits_s
         self._idle_s = privacy.inactive_member_s
         self._histories: dict[str, History] = {}
+        self._looked = self._looked_before = math.inf  # for who is idle; there was no look yet
         self._seen: dict[str, float] = {}  # the start of the last day on which a member was here
 
     def load(self, row: StateRow) -> None:
@@ -128,6 +132,12 @@ class Histories:
             self._of(row.member).add(Past.from_json(row.value))
         elif row.member is not None and row.kind == "seen":
             self._seen[row.member] = float(row.value)
+        elif row.kind == "looked":
+            self._looked = self._looked_before = float(row.value)
+
+    def rows(self, member_id: str) -> list[StateRow]:
+        """Return the rows that keep a member's visits."""
+        return [self._row(member_id, past) for past in self._histories.get(member_id, ())]
 
     def _of(self, member_id: str) -> History:
         return self._histories.setdefault(member_id, History())
@@ -174,16 +184,20 @@ class Histories:
         """Return the members who have not come for so long that they are to be forgotten, and rows to keep.
 
         A time counts from the last day that the member came, agreed to something, or would come back from a pause.
-        Whoever was never here may be new to this gateway with an old consent: for those it counts from now on.
+        Whoever was never here, and had agreed too long ago at the look before this one already, is new to this gateway:
+        for those it counts from now on. A look may be taken in parts, within an hour.
         """
         idle: list[str] = []
         rows: list[StateRow] = []
+        if not 0 <= now - self._looked < LOOK_S:
+            self._looked_before, self._looked = self._looked, now
+            rows.append(StateRow("looked", "", now))
         before = now - self._idle_s
         for member in members:
             seen, active = self._seen.get(member.id), _active(member)
             if max(active, seen or 0.0) >= before:
                 continue
-            if seen is None:
+            if seen is None and active < self._looked_before - self._idle_s:
                 rows += self._see(member.id, now)
             else:
                 idle.append(member.id)

@@ -12,16 +12,16 @@ class Identifiers:
     Without the key a name tells nothing of the next one, so a feedback token cannot be guessed.
     """
 
-    __slots__ = ("_key", "_number", "_run")
+    __slots__ = ("_key", "_run", "number")
 
     def __init__(self, key: bytes, run: bytes) -> None:
         self._key = key
         self._run = run
-        self._number = 0
+        self.number = 0  # of names given out
 
     def _next(self) -> bytes:
-        self._number += 1
-        return blake2b(self._run + self._number.to_bytes(8, "big"), key=self._key, digest_size=16).digest()
+        self.number += 1
+        return blake2b(self._run + self.number.to_bytes(8, "big"), key=self._key, digest_size=16).digest()
 
     def event(self, t: float) -> str:
         """Return a UUID of version 7 (RFC 9562, section 5.7): milliseconds of `t`, then derived bits."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import sha256
-from pathlib import Path
+from dataclasses import asdict
 
-from gateway.config import Config, Hours, Receiver
+from gateway.config import Config, Guest, Hours, Receiver
 from gateway.contract import configuration as told
-from gateway.contract.commands import RuleFile
-from rules.model import Rule
+from gateway.guest.links import home
 
 DAY_S = 86400.0
 
@@ -48,6 +45,7 @@ def tell_configuration(config: Config) -> told.Configuration:
             ],
             quiet_hours=_hours(config.staff.quiet_hours),
         ),
+        caps=told.CapsTold(**asdict(config.caps)),
         presence=told.PresenceTold(leave_after=f"{config.leave_after_s:g} s"),
         privacy=told.PrivacyTold(
             visits=_days(privacy.visits_s),
@@ -58,6 +56,7 @@ def tell_configuration(config: Config) -> told.Configuration:
             private_offers=sorted(privacy.private_offers),
             private_addresses=privacy.private_addresses,
         ),
+        guest=_guest(config.guest),
         record=config.record,
     )
 
@@ -74,19 +73,20 @@ def _receiver(receiver: Receiver) -> told.ReceiverTold:
     )
 
 
+def _guest(guest: Guest | None) -> told.GuestTold | None:
+    """Tell of the guest network; in which file its keys lie is not told."""
+    if guest is None:
+        return None
+    return told.GuestTold(
+        receiver=guest.receiver,
+        listen=home(guest.listen) if guest.listen else None,
+        has_keys=guest.keys is not None,
+    )
+
+
 def _hours(hours: Hours | None) -> str | None:
     return f"{hours.opens:%H:%M}-{hours.closes:%H:%M}" if hours else None
 
 
 def _days(seconds: float) -> str:
     return f"{seconds / DAY_S:g} days"
-
-
-def read_rule_files(files: Sequence[Path], rules: Sequence[Rule]) -> list[RuleFile]:
-    """Read the texts of the files that rules were loaded from."""
-    found = []
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        names = [rule.name for rule in rules if Path(rule.file).absolute() == file]
-        found.append(RuleFile(file=file.name, sha256=sha256(text.encode()).hexdigest(), rules=names, text=text))
-    return found

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import UNSET
 
+from drivers.driver import Clock
 from gateway.contract import member as contract
 from gateway.identity.credentials import Credential, read_credentials
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member, stored_member
+from gateway.memberchange import change, written
 from gateway.roster import dumps
 from gateway.store.store import Store
-from gateway.withdrawal import settled, taken_back, topics
+from gateway.withdrawal import honoured, refuse_withdrawn, settled, taken_back, topics
 
 
 class _Carried(msgspec.Struct):
@@ -36,22 +38,26 @@ _WHOLE = msgspec.json.Decoder(contract.Member)
 class Intake:
     """Signs members for a gateway and stores them. A credential has one owner; who takes consent back is forgotten."""
 
-    def __init__(self, store: Store, gateway: str, owners: dict[tuple[str, bytes], str]) -> None:
+    def __init__(self, store: Store, gateway: str, clock: Clock, owners: dict[tuple[str, bytes], str]) -> None:
         self._store = store
         self._gateway = gateway
+        self._clock = clock
         self._owners = owners
+        self._withdrew: dict[str, float] = {}
         self._before: dict[str, str] = {}
         self._after: dict[str, Member] = {}
 
     @classmethod
-    async def open(cls, store: Store, gateway: str) -> Intake:
+    async def open(cls, store: Store, gateway: str, clock: Clock) -> Intake:
         """Look at what every stored member carries. Raises StoreError."""
         owners = {key: id_ async for id_, text in store.members() for key in _keys(_carried(text))}
-        return cls(store, gateway, owners)
+        return cls(store, gateway, clock, owners)
 
     async def expect(self, texts: Iterable[bytes]) -> None:
         """Look up the members that are about to be put, by the JSON of each. Raises StoreError."""
-        self._before = await self._store.members_named(filter(None, map(_name_in, texts)))
+        ids = list(filter(None, map(_name_in, texts)))
+        self._before = await self._store.members_named(ids)
+        self._withdrew = await self._store.withdrawals(ids)
 
     def holds(self, text: bytes) -> bool:
         """Tell, much faster than by putting it, whether a member's JSON says what is stored already."""
@@ -71,7 +77,8 @@ class Intake:
             if self._owners.get(key, member.id) != member.id:
                 raise MemberError("refused", f"credentials[{index}]", "belongs to another member")
         before = self._known(member.id)
-        after = settled(before, member.signed(self._gateway, self._store.gateway_key))
+        refuse_withdrawn(member, self._withdrew.get(member.id))
+        after = settled(before, honoured(before, member).signed(self._gateway, self._store.gateway_key))
         for key in _keys(before.credentials if before else ()):
             self._owners.pop(key, None)
         self._owners |= dict.fromkeys(_keys(after.credentials), after.id)
@@ -83,16 +90,27 @@ class Intake:
         news = [(id_, text) for id_, text in rows if self._before.get(id_) != text]
         for id_, _ in news:
             await self._forget_taken_back(self._after[id_])
-        await self._store.put_members(news)
+        await self._store.put_members(news, self._told_of(id_ for id_, _ in news))
         self._before, self._after = {}, {}
         return len(rows) - len(news)
 
+    def _told_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the notes to be told: that somebody withdrew or pauses. Of the others whoever wrote the file knows."""
+        found = {}
+        for id_ in ids:
+            told = change(self._stored(id_), self._after[id_], "command-line", self._clock())
+            if told and told.change in ("withdrawn", "paused"):
+                found[id_] = written(told)
+        return found
+
+    def _stored(self, id_: str) -> Member | None:
+        return stored_member(self._before[id_]) if id_ in self._before else None
+
     def _known(self, id_: str) -> Member | None:
-        return self._after.get(id_) or (stored_member(self._before[id_]) if id_ in self._before else None)
+        return self._after.get(id_) or self._stored(id_)
 
     async def _forget_taken_back(self, after: Member) -> None:
-        before = stored_member(self._before[after.id]) if after.id in self._before else None
-        purposes = taken_back(before, after)
+        purposes = taken_back(self._stored(after.id), after)
         if "recognise" in purposes:
             await self._store.erase_traces(after.id)
         else:

@@ -22,6 +22,7 @@ from gateway.identity.member import MemberError, parse_member, stored_member
 from gateway.identity.recognition import Register
 from gateway.intake import Intake
 from gateway.lines import complain, refuse, say
+from gateway.memberchange import change, departure, written
 from gateway.roster import Roster, dumps
 from gateway.store.database import StoreError
 from gateway.store.store import Store
@@ -77,7 +78,7 @@ def put(config_path: Path, file: Path) -> int:
     size = file.stat().st_size
 
     async def work(config: Config, store: Store) -> int:
-        intake = await Intake.open(store, config.gateway.id)
+        intake = await Intake.open(store, config.gateway.id, clock.wall)
         progress = Progress(file, size)
         try:
             await _put_lines(intake, progress)
@@ -124,8 +125,10 @@ def pause(config_path: Path, member_id: str, until: str) -> int:
         found = await store.members_named([member_id])
         if not found:
             return _nobody()
-        paused = replace(stored_member(found[member_id]), paused_until=t)
-        await store.put_members([(paused.id, dumps(paused))])
+        before = stored_member(found[member_id])
+        paused = replace(before, paused_until=t)
+        told = change(before, paused, "command-line", clock.wall())
+        await store.put_members([(paused.id, dumps(paused))], {paused.id: written(told)} if told else {})
         return 0
 
     return _with_store(config_path, work)
@@ -137,7 +140,8 @@ def remove(config_path: Path, member_id: str) -> int:
     async def work(config: Config, store: Store) -> int:
         if not await store.has_member(member_id):
             return _nobody()
-        await store.erase_member(member_id)
+        told = departure(member_id, "command-line", clock.wall())
+        await store.erase_member(member_id, told=written(told))
         return 0
 
     return _with_store(config_path, work)
@@ -181,7 +185,8 @@ def list_(config_path: Path) -> int:
 async def load_register(store: Store) -> Register:
     """Fill a register with the stored members."""
     register = Register()
-    for member, error in register.put_all((await Roster(store).changes()).put):
+    changes = await Roster(store).changes()
+    for member, error in register.put_all(changes.put if changes else ()):
         complain(f"the stored member …{member.id[-2:]} is left out: {error}")
     return register
 

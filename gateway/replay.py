@@ -19,7 +19,7 @@ from drivers.sighting import Radio, Sighting
 from gateway.assembly import make_core
 from gateway.clock import monotonic
 from gateway.config import Config
-from gateway.configfile import ConfigError, load_config_and_rules
+from gateway.configfile import ConfigError, load_config
 from gateway.core import Core
 from gateway.crowd.count import Count
 from gateway.events import Outcome
@@ -28,6 +28,7 @@ from gateway.identity.recognition import Register
 from gateway.lines import complain, refuse, say
 from gateway.members import load_register
 from gateway.mqtt.topics import Topics
+from gateway.rulebook import read_rulebook
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 
@@ -53,11 +54,12 @@ def replay(
 ) -> int:
     """Print the events that the files' frames lead to, a JSON object a line; return the exit status."""
     try:
-        config, rules = load_config_and_rules(config_path)
+        config = load_config(config_path)
+        book = read_rulebook(config)
         kept = asyncio.run(_read_state(config.gateway.state))
-        run = _run_id([config.path, *config.rule_files, *files], kept.digest)
+        run = _run_id([config.path, *book.files, *files], kept.digest)
         publish = Count.estimates if estimates else Count.data
-        core = make_core(config, rules, kept.register, Identifiers(kept.key, run), publish)
+        core = make_core(config, book.rules, kept.register, Identifiers(kept.key, run), publish)
         sightings = merged(files, config, receiver)
         if speed is None:
             _play(core, sightings, config, BATCH)
@@ -150,7 +152,8 @@ def _outcomes(core: Core, sightings: Iterator[Sighting], batch_size: int) -> Ite
 
 def counts_of(files: Sequence[Path], config_path: Path, receiver: str | None) -> list[Count]:
     """Return the counts of others that the files' frames lead to. Raises what `replay` complains of."""
-    config, rules = load_config_and_rules(config_path)
+    config = load_config(config_path)
+    book = read_rulebook(config)
     kept = asyncio.run(_read_state(config.gateway.state))
     counts: list[Count] = []
 
@@ -158,7 +161,7 @@ def counts_of(files: Sequence[Path], config_path: Path, receiver: str | None) ->
         counts.append(count)
         return count.data()
 
-    core = make_core(config, rules, kept.register, Identifiers(kept.key, _run_id(files, kept.digest)), keep)
+    core = make_core(config, book.rules, kept.register, Identifiers(kept.key, _run_id(files, kept.digest)), keep)
     for _ in _outcomes(core, merged(files, config, receiver), BATCH):
         pass
     return counts

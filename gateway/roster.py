@@ -28,11 +28,11 @@ class Roster:
         self._version = -1
         self._seen: set[str] = set()
 
-    async def changes(self) -> Changes:
-        """Look at the store; nothing is read but what changed. Raises StoreError."""
+    async def changes(self) -> Changes | None:
+        """Look at the store, and return None where nothing changed; nothing else is read. Raises StoreError."""
         version = await self._store.members_version()
         if version == self._version:
-            return Changes()
+            return None
         found = Changes()
         async for id_, text in self._store.members() if self._version < 0 else self._store.members_since(self._version):
             member = _read(text)

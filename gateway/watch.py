@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway import clock
 from gateway.config import Config
 from gateway.configfile import ConfigError, load_config
 from gateway.control import ControlError, ask
+from gateway.folding import fold, width_of
 from gateway.lines import complain, refuse, say
+from gateway.retold import CARRIED, retold
 from rules.messages import say as told
 
-CARRIED = {
-    "ibeacon": "card",
-    "altbeacon": "card",
-    "eddystone-uid": "card",
-    "eddystone-eid": "card",
-    "rotating": "app",
-    "app": "app",
-    "irk": "phone",
-    "wifi": "guest Wi-Fi",
-    "wifi-key": "guest Wi-Fi",
-}
-"""What a user calls a credential of each kind."""
+RETRY_S = 1.0
+INDENT = " " * 9  # of what goes on behind the time
 
 
 def watch(config_path: Path, *, as_json: bool) -> int:
-    """Print what the daemon says until it ends or the user does; return the exit status."""
+    """Print what the daemon says, across its restarts, until the user ends this; return the exit status else."""
     try:
         asyncio.run(_print(load_config(config_path), as_json=as_json))
     except ConfigError as error:
@@ -41,9 +36,38 @@ def watch(config_path: Path, *, as_json: bool) -> int:
 
 
 async def _print(config: Config, *, as_json: bool) -> None:
-    async for entry in ask(config.gateway.state, {"watch": True}):
-        say(json.dumps(entry, ensure_ascii=False) if as_json else line(entry, config.store.timezone))
-    raise ControlError(told("the daemon ended"))
+    timezone = config.store.timezone
+    async for entry in entries(config.gateway.state):
+        if as_json:
+            say(json.dumps(entry, ensure_ascii=False))
+        else:
+            for part in fold(line(entry, timezone), width_of(sys.stdout), INDENT):
+                say(part)
+
+
+async def entries(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """Yield what the daemon says, across its restarts. Raises ControlError where none runs to begin with."""
+    async for entry in ask(folder, {"watch": True}):
+        yield entry
+    while True:
+        yield {"what": "daemon", "t": clock.wall(), "state": "ended"}
+        async for entry in _once_back(folder):
+            yield entry
+
+
+async def _once_back(folder: Path) -> AsyncIterator[dict[str, Any]]:
+    """Wait for the daemon and yield what it says until it ends."""
+    is_back = False
+    while not is_back:
+        await asyncio.sleep(RETRY_S)
+        try:
+            async for entry in ask(folder, {"watch": True}):
+                if not is_back:
+                    yield {"what": "daemon", "t": clock.wall(), "state": "back"}
+                is_back = True
+                yield entry
+        except ControlError:
+            pass
 
 
 def line(entry: dict[str, Any], timezone: ZoneInfo) -> str:
@@ -62,7 +86,8 @@ def _decision(entry: dict[str, Any]) -> str:
     action = told(entry["action"])
     if entry["outcome"] == "fired":
         return f"{_who(entry)}, {zone}, {action} {place}"
-    return f"{_who(entry)}, {zone}, {told('no')} {action}: {entry['reason'] or told(entry['outcome'])} {place}"
+    why = retold(entry["reason"]) or told(entry["outcome"])
+    return f"{_who(entry)}, {zone}, {told('no')} {action}: {why} {place}"
 
 
 def _visit(entry: dict[str, Any]) -> str:
@@ -80,9 +105,13 @@ def _heard(entry: dict[str, Any]) -> str:
 
 def _counts(entry: dict[str, Any]) -> str:
     radios = ", ".join(f"{name} {told(state)}" for name, state in entry["receivers"].items())
-    counts = ", ".join(f"{number} {told(cause)}" for cause, number in entry["counts"].items())
+    counts = ", ".join(f"{number} {retold(cause)}" for cause, number in entry["counts"].items())
     parts = (f"{told(entry['state'])}: {radios}", *entry["reasons"], counts)
     return " · ".join(part for part in parts if part)
 
 
-_WRITERS = {"decision": _decision, "visit": _visit, "heard": _heard, "counts": _counts}
+def _daemon(entry: dict[str, Any]) -> str:
+    return told("the daemon ended, waiting for it") if entry["state"] == "ended" else told("the daemon is back")
+
+
+_WRITERS = {"daemon": _daemon, "decision": _decision, "visit": _visit, "heard": _heard, "counts": _counts}

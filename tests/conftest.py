@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -13,6 +15,13 @@ CollectFlow = Generator[None, pytest.CollectReport, pytest.CollectReport]
 # A busy machine is slow, and no fault of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+BROWSERS = ("chromium-headless-shell", "chromium")
+collect_ignore = [] if any(map(shutil.which, BROWSERS)) else ["test_guest_in_a_browser.py"]
+
+
+# A shell starts what runs in the background with interrupts ignored, and so would be what we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

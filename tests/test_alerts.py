@@ -29,6 +29,7 @@ def test_whoever_claimed_may_make_it_serious_or_give_it_back_and_nobody_else() -
     alerts = opened(an_alert())
     alerts.claim("a-1", "floor", "badge-1")
     assert alerts.claim("a-1", "floor", "badge-1", serious=True)
+    assert alerts.claim("a-1", "floor", "badge-1", serious=True) is None
     assert alerts.claim("a-1", "floor", "badge-2", serious=True) is None
     assert alerts.release("a-1", "floor", "badge-2") is None
     assert alerts.release("a-1", "floor", "badge-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,9 +26,12 @@ from gateway.audit.traces import trace_in
 from gateway.config import Config
 from gateway.configfile import load_config
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow
+from gateway.facts import Facts
 from gateway.identity.member import parse_member
+from gateway.inputs import FactSaid
 from gateway.mqtt.topics import Topics
 from gateway.roster import dumps
+from gateway.store.digests import Day, link, state_row
 from gateway.store.store import Store
 from rules.messages import speak
 
@@ -115,6 +119,16 @@ def test_what_a_gateway_holds_is_told_with_purpose_and_end_and_without_a_fault(c
         2,
     )
     assert all(held.purpose and held.until for held in report.held)
+
+
+def test_facts_rules_and_the_digests_of_days_are_known(config: Config) -> None:
+    out = outcome(state_row(link(None, "day", T, [Day(T - DAY_S, T, 3, "9f86d081" * 8)])))
+    Facts(Counter()).take(FactSaid(T, "new_arrivals", True), out)
+    assert looked_at(config, out).faults == []
+    put = config.gateway.state / "rules" / "ours.yaml"
+    put.parent.mkdir()
+    put.write_text("- {name: any, on: arrived, offer: {id: x}}\n")
+    assert look_at_files(config.gateway.state, Path.read_bytes).faults == []
 
 
 @pytest.mark.parametrize(

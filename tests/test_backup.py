@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_daemon import CONFIG, a_member, hushbell
 
+from gateway import backup
+from gateway.events import Outcome, StateRow
 from gateway.store import archive
 from gateway.store.archive import ArchiveError, Piece
 from gateway.store.database import FolderLock
@@ -122,6 +124,27 @@ def test_a_new_gateway_takes_the_key_the_members_and_the_graves(tmp_path: Path) 
         assert [row async for row in new.members()] == [("m-1", '{"n": 1}')]
         assert await new.restore([kept[0], Piece(members=[("m-2", "{}")])]) == 0
         await new.close()
+
+    asyncio.run(run())
+
+
+def test_how_often_a_member_was_reached_comes_along_but_for_who_is_there_or_was_erased(tmp_path: Path) -> None:
+    async def run() -> None:
+        rows = [StateRow("ledger", f"m-{n}", {"fired": {"r": [n, 1.5, None]}}, f"m-{n}", None) for n in range(3)]
+        there, erased = StateRow("ledger", "m-1", {}, "m-1", 9e9), StateRow("ledger", "m-2", {}, "m-2", 9e9)
+        store = await Store.open(tmp_path)
+        await store.put_members([("m-1", "{}"), ("m-2", "{}")])
+        await store.commit(Outcome(state={(row.kind, row.key): row for row in (there, erased)}))
+        await store.erase_member("m-2")
+        kept = list(archive.written([Piece(members=[(row.key, "{}") for row in rows], reached=rows)], SECRET, SALT))
+        assert await store.restore(read(b"".join(kept))) == 1
+        assert [row for row in await store.state() if row.kind == "ledger"] == [rows[0], there]
+        await store.close()
+        made = await Store.open_readonly(tmp_path)
+        assert made is not None
+        pieces = [piece async for piece in backup._pieces(made, "door-pi")]
+        assert [row for piece in pieces for row in piece.reached] == [rows[0], there]
+        await made.close()
 
     asyncio.run(run())
 

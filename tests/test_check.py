@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from virtual_shop import six_lines, write_rules
 from gateway import configfile
 from gateway.check import check
 from gateway.shipped import shipped_folder, shipped_rules
+from gateway.store.store import Store
 from rules import messages
 from rules.chinese import CHINESE
 from rules.messages import speak
@@ -46,7 +49,7 @@ ANSWERS = [
     "14:17: a single value stands here, expected a list of groups",
     "15:25: '2 moons' stands here, expected a duration such as 5s, 10 min or 90 days",
     "16:1: unknown key 'recrod' (did you mean 'record'?), expected one of store, gateway, beacons, mqtt, receivers, "
-    "zones, rules, staff, privacy, presence, crowd, guest, record",
+    "zones, rules, staff, caps, privacy, presence, crowd, guest, record",
 ]
 
 
@@ -61,12 +64,14 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     speak("en")
 
 
-def checked(text: str | bytes | None, file: str = "hushbell.yaml") -> tuple[int, list[str], list[str]]:
+def checked(
+    text: str | bytes | None, file: str = "hushbell.yaml", *, enrolled: bool = False
+) -> tuple[int, list[str], list[str]]:
     """Return the exit status, what is said, and what is complained about."""
     if text is not None:
         Path(file).write_bytes(text if isinstance(text, bytes) else text.encode())
     out, err = io.StringIO(), io.StringIO()
-    status = check(Path(file), out, err)
+    status = check(Path(file), out, err, enrolled=enrolled)
     return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
@@ -149,6 +154,7 @@ def test_a_rule_that_never_can_look_is_doubtful_when_it_was_asked_for() -> None:
 AIR = "[{id: door, driver: wifi, interface: wlan1}]"
 TILL = "[{id: door, driver: hostapd, control: /run/hostapd/wlan0, ssid: Lilac-Guest}]"
 CONNECTED = "[{id: entrance, kind: door, hear: [{receiver: door}]}]"
+EID = {"kind": "eddystone-eid", "key": "7a" * 16, "exponent": 10, "counter": 123456, "at": "2026-11-01T09:00:00+08:00"}
 BALANCE = "alert: {group: floor, text: 'has {balance}'}"
 
 
@@ -172,6 +178,29 @@ def test_a_rule_that_no_credential_here_can_satisfy_is_doubtful(changes: dict[st
     assert [line for line in complained if "needs a credential" in line] == (
         [f"hushbell.yaml:6:9: warning: {needs}"] if doubt else []
     )
+
+
+async def enrol(folder: Path, *credentials: Mapping[str, object]) -> None:
+    store = await Store.open(folder)
+    await store.put_members([("oX3f-91c2", json.dumps({"member": "oX3f-91c2", "credentials": list(credentials)}))])
+    await store.close()
+
+
+def test_a_rule_that_nobody_enrolled_can_satisfy_is_doubtful_when_asked_to_look(tmp_path: Path) -> None:
+    Path("ours.yaml").write_text(f"- name: ours\n  on: arrived\n  {BALANCE}\n", encoding="utf-8")
+    text = six_lines(rules="[./ours.yaml]", gateway="{id: door-pi, state: state}")
+    doubt = "rule 'ours' needs a credential that is fresh, and no member who is enrolled carries one"
+    assert checked(text)[2] == []
+    assert checked(text, enrolled=True)[2] == [f"hushbell.yaml:6:9: warning: {doubt}"]  # there is no register yet
+    assert not (tmp_path / "state").exists()
+    app = {"kind": "app", "id": "a-1"}  # fresh, and no receiver here hears it
+    asyncio.run(enrol(tmp_path / "state", app, {"kind": "altbeacon", "id": "6e" * 20}))
+    assert checked(text, enrolled=True)[2] == [f"hushbell.yaml:6:9: warning: {doubt}"]
+    asyncio.run(enrol(tmp_path / "state", EID))
+    assert checked(text, enrolled=True)[2] == []
+    (tmp_path / "state/hushbell.key").unlink()
+    status, _, complained = checked(text, enrolled=True)
+    assert (status, len(complained)) == (2, 1)
 
 
 def test_everything_is_said_in_chinese_too() -> None:

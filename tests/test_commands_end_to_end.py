@@ -120,9 +120,21 @@ def test_what_is_in_force_is_told_without_a_secret(shop: tuple[VirtualDaemon, Vi
     one = ask(client, "rules.get", {"file": files[0]["file"]})["result"]["files"]
     assert one == files[:1]
     assert field(ask(client, "rules.get", {"file": "none.yaml"})) == ("unknown", "file")
-    assert ask(client, "rules.put", {"file": "a.yaml", "text": "x"})["error"]["code"] == "refused"
     assert ask(client, "report", {"since": now(), "until": now()})["error"]["code"] == "refused"
     assert ask(client, "status", {})["result"]["state"] == "online"
+
+
+def test_the_badges_are_tried_from_afar_one_try_at_a_time(shop: tuple[VirtualDaemon, VirtualClient]) -> None:
+    _, client = shop
+    tried = ask(client, "devices.buzz", {"group": "floor"})["result"]
+    assert (tried["group"], tried["online"]) == ("floor", ["badge-1"])
+    assert field(ask(client, "devices.buzz", {"group": "floor"})) == ("busy", "group")
+    assert field(ask(client, "devices.buzz", {"group": "attic"})) == ("unknown", "group")
+    client.publish(f"{ROOT}/alerts/floor/claims/badge-1", {"alert": tried["alert"], "action": "claim"})
+    client.wait_until(lambda: len(client.on("alerts/floor")) >= 2)
+    raised, claimed = (message.body["data"] for message in client.on("alerts/floor")[:2])
+    assert (raised["alert"], raised["test"], raised["expires"]) == (tried["alert"], True, tried["until"])
+    assert (claimed["alert"], claimed["device"], claimed["test"]) == (tried["alert"], "badge-1", True)
 
 
 def test_a_card_is_enrolled_from_afar_and_a_wrong_or_crowded_try_binds_nothing(
@@ -152,3 +164,32 @@ def test_a_card_is_enrolled_from_afar_and_a_wrong_or_crowded_try_binds_nothing(
     assert ask(client, "members.put", {**a_member("oEnrol-1"), "credentials": [found]})["ok"]
     asyncio.run(daemon.stand(DOOR_DBM, 3.0, card))
     wait_for(client, "alert.raised")
+
+
+def test_rules_that_are_put_are_in_force_at_once_told_on_the_status_and_there_after_a_restart(
+    shop: tuple[VirtualDaemon, VirtualClient],
+) -> None:
+    daemon, client = shop
+    before = ask(client, "status", {})["result"]["rules"]
+    text = "- name: hello\n  on: arrived\n  alert: {group: floor, text: hello}\n"
+    refused = ask(client, "rules.put", {"file": "returning-member.yaml", "text": text.replace("arrived", "arived")})
+    assert field(refused) == ("invalid", "text")
+    assert "returning-member.yaml:2:7" in refused["error"]["message"]
+    taken = ask(client, "rules.put", {"file": "returning-member.yaml", "text": text})["result"]
+    assert taken["sha256"] == sha256(text.encode()).hexdigest()
+    assert ask(client, "status", {})["result"]["rules"] == taken["version"] != before
+    assert ask(client, "members.put", a_member())["ok"]
+    asyncio.run(daemon.walk_in())
+    (raised,) = wait_for(client, "alert.raised")
+    assert raised.body["data"]["rule"] == "hello"
+    daemon.stop()
+    daemon.start()
+    client.wait_until(lambda: _rules_on_the_status(client) == taken["version"], 20)
+    (daemon.folder / "state" / "rules" / "returning-member.yaml").unlink()
+    daemon.reload()
+    client.wait_until(lambda: _rules_on_the_status(client) == before, 20)
+
+
+def _rules_on_the_status(client: VirtualClient) -> str | None:
+    told = [m.body for m in client.received if m.topic.endswith("/gateways/door-pi/status") and m.payload]
+    return told[-1].get("rules") if told else None

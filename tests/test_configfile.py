@@ -15,7 +15,9 @@ from gateway import configfile
 from gateway.config import Config, Group, Hear, Hours, Privacy, Receiver, Staff, Zone
 from gateway.configfile import KEYS, ConfigError, load_config, load_config_and_rules, read_config
 from gateway.layout import ALL_DRIVER_KEYS
+from rules.caps import MOST, Caps
 from rules.document import Faults, Node, read_document
+from rules.messages import speak
 
 FULL = """\
 store: {id: lilac-01, name: 丁香路店, timezone: Asia/Shanghai, latitude: 31.2214, longitude: 121.5447,
@@ -40,6 +42,7 @@ rules: [returning-member, ./ours.yaml]
 staff: {groups: [{id: floor, devices: [badge-1, badge-2], escalate_to: shoes}, {id: shoes}], quiet_hours: 21:30-10:00}
 privacy: {visits: 60 days, alerts: 1 week, inactive_member: 6 months, minimum_count: 12,
           private_attributes: [balance, points], private_offers: [voucher-50], private_addresses: yes}
+caps: {alerts_per_day: 2, alerts_per_week: 5, offers_per_day: 0, offers_per_week: 3, answers_per_day: 4}
 presence: {leave_after: 90 s}
 record: on
 """
@@ -89,6 +92,7 @@ def test_six_lines_are_enough_and_all_else_has_a_default(file: Path, shipped: di
     assert config.rule_files == tuple(shipped.values())
     assert config.staff == Staff((Group("floor"),), None)
     assert config.privacy == Privacy()
+    assert config.caps == Caps()
     assert (config.leave_after_s, config.record, config.namespace) == (120.0, False, None)
     assert not config.mqtt.home_assistant
 
@@ -126,6 +130,7 @@ def test_every_key_is_read(file: Path, tmp_path: Path, shipped: dict[str, Path])
     assert config.rule_files == (shipped["returning-member"], tmp_path / "ours.yaml")
     assert config.staff.groups == (Group("floor", ("badge-1", "badge-2"), "shoes"), Group("shoes"))
     assert config.staff.quiet_hours == Hours(time(21, 30), time(10))
+    assert config.caps == Caps(2, 5, 0, 3, 4)
     assert config.privacy.private_attributes == {"balance", "points"}
     assert config.privacy.private_offers == {"voucher-50"}
     assert config.privacy.private_addresses
@@ -328,7 +333,6 @@ def test_a_level_means_nothing_to_hostapd(file: Path) -> None:
 
 DOUBTFUL = [
     ({"gateway": "{id: a, role: hub}"}, "this version knows all-in-one only, and will act as that"),
-    ({"record": "on"}, "this version keeps no journal"),
     (
         {
             "receivers": "[{id: a, driver: app}]",
@@ -456,3 +460,28 @@ def test_the_full_example_has_every_key_and_the_manual_tells_of_each() -> None:
     assert known - keys == set()
     inner = {key for key in keys if not key.startswith("receivers[].reference.")}
     assert {key for key in inner if f"`{key}`" not in manual and f"`{key}[]" not in manual} == set()
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_a_cap_can_be_tighter_and_never_looser(name: str, file: Path) -> None:
+    for value in (0, MOST[name]):
+        config, found = read(file, f"{six_lines()}caps: {{{name}: {value}}}\n")
+        assert not found
+        assert config is not None
+        assert getattr(config.caps, name) == value
+    for value in (-1, MOST[name] + 1):
+        (line,) = complaints(file, f"{six_lines()}caps: {{{name}: {value}}}\n")
+        assert f": {value} is out of range, expected " in line
+        assert line.endswith(f" from 0 to {MOST[name]}")
+    assert (
+        "'1.5' stands here, expected a whole number of " in complaints(file, f"{six_lines()}caps: {{{name}: 1.5}}\n")[0]
+    )
+
+
+def test_a_cap_that_is_too_loose_is_told_in_chinese(file: Path) -> None:
+    speak("zh")
+    try:
+        (line,) = complaints(file, f"{six_lines()}caps: {{offers_per_week: 99}}\n")
+    finally:
+        speak("en")
+    assert line.endswith("99 超出范围，应为 0 至 12 的每周优惠次数")

@@ -60,6 +60,47 @@ def test_receive_maximum_and_packet_size_are_respected() -> None:
     asyncio.run(run())
 
 
+def test_no_two_unacknowledged_packets_bear_one_identifier() -> None:
+    """Also where the numbers begin anew, which is behind that of the SUBSCRIBE."""
+
+    async def run() -> None:
+        peer = Peer()
+        async with serving(peer) as url:
+            one = Gateway(url, "hushbell/#")
+            await one.online()
+            link = one.connection._link
+            assert link is not None
+            outcomes: list[Delivery] = []
+            for number in range(6):
+                if number == 3:
+                    link._identifier = 0xFFFD
+                one.connection.send(Outgoing("x", b"%d" % number), lambda delivery, _: outcomes.append(delivery))
+            await one.until(lambda: len(peer.held) == 6)
+            assert [held.identifier for held in peer.held] == [2, 3, 4, 0xFFFE, 0xFFFF, 5]
+            peer.acknowledge()
+            await one.until(lambda: outcomes == [Delivery.DELIVERED] * 6)
+            await one.vanish()
+
+    asyncio.run(run())
+
+
+def test_what_the_broker_says_of_a_refusal_is_told() -> None:
+    async def run() -> None:
+        peer = Peer()
+        async with serving(peer) as url:
+            one = Gateway(url)
+            await one.online()
+            outcomes: list[tuple[Delivery, str]] = []
+            one.connection.send(Outgoing("x", b"1"), lambda *outcome: outcomes.append(outcome))
+            await one.until(lambda: peer.held)
+            peer.write(b"\x40\x0a\x00\x02\x97\x06" + property_text(0x1F, "9\x1b!"))
+            await one.until(lambda: outcomes)
+            assert outcomes == [(Delivery.REFUSED, "a quota is used up (9?!)")]
+            await one.vanish()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("says", "cause", "words"),
     [
@@ -251,6 +292,7 @@ def test_a_session_that_will_not_last_is_remarked() -> None:
         b"\x30\x80\x80\x10" + bytes(262_144),  # larger than what we said we take
         b"\x30\x03\x00\x01\xff" * 5000,
         b"\x40\x02\x00\x07" * 5000,  # acknowledges what was never sent
+        b"\x40\x04\x00\x07\x87\x01" * 5000,  # announces properties that are not there
         b"\xd0\x00" * 5000,
         b"\x36\x05\x00\x01x\x00\x01" * 100,
         b"\x00\x00",

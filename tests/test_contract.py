@@ -47,7 +47,11 @@ def raw(value: Any) -> bytes:
 
 def taken(operation: Operation[Any, Any], arguments: Any) -> bool:
     """Tell whether a command's arguments are understood; one that does not stand yet is only modelled."""
-    read = _read(raw(arguments), operation.arguments) if operation.stands else fit(arguments, operation.arguments)
+    read = (
+        _read(raw(arguments), operation.arguments, operation.page)
+        if operation.stands
+        else fit(arguments, operation.arguments)
+    )
     return isinstance(read, operation.arguments)
 
 

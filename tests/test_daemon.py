@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,8 @@ def test_members_come_and_go_by_command_line_while_the_daemon_runs(
     done = hushbell("members", "remove", "oNew-0001", "--config", "hushbell.yaml", folder=daemon.folder)
     assert done.returncode == 0
     wait_for(client, "alert.cleared")
+    (parting,) = wait_for(client, "member.changed")
+    assert (parting.body["data"]["member"], parting.body["data"]["change"]) == ("oNew-0001", "removed")
     before = len(client.received)
     asyncio.run(walk())
     asyncio.run(daemon.walk_in())
@@ -167,8 +170,17 @@ def test_a_silence_is_explained_on_mqtt_and_on_the_command_line(daemon: VirtualD
         "window-occasional": "fired",
     }
     (offer,) = wait_for(client, "offer.triggered")
-    done = hushbell("explain", offer.body["data"]["feedback"], "--config", "hushbell.yaml", folder=daemon.folder)
-    assert json.loads(done.stdout)["rule"] == "window-occasional"
+    feedback = offer.body["data"]["feedback"]
+    done = hushbell("explain", feedback, "--config", "hushbell.yaml", "--json", folder=daemon.folder)
+    (decision,) = json.loads(done.stdout)["decisions"]
+    assert (decision["rule"], decision["sightings"][0]["receiver"]) == ("window-occasional", "door")
+    done = hushbell("explain", "--silences", "--since", "1h", "--config", "hushbell.yaml", folder=daemon.folder)
+    assert "window-regular, condition: passes_30d is 0, needs >= 4" in done.stdout
+    assert "frames of others" in done.stdout
+    silences = ask(client, "explain", {})["result"]["silences"]
+    assert [(each["rule"], each["count"]) for each in silences] == [("window-regular", 1)]
+    done = hushbell("explain", "--digests", "--config", "hushbell.yaml", folder=daemon.folder)
+    assert (done.returncode, done.stdout) == (0, "all is as it was\n")
 
 
 def test_garbage_from_radio_and_broker_stops_nothing(daemon: VirtualDaemon, client: VirtualClient) -> None:
@@ -277,6 +289,38 @@ def test_watch_tells_live_what_became_of_each_member_and_why(daemon: VirtualDaem
     assert any("no offer: passes_30d is 0, needs >= 4 (window-regular, line 4)" in line for line in lines)
     assert any("…c2" in line for line in lines)
     assert not any("oX3f" in line for line in lines)
+
+
+def test_watch_goes_on_when_the_daemon_is_back(daemon: VirtualDaemon) -> None:
+    async def play() -> list[str]:
+        watch = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *("watch", "--config", "hushbell.yaml"),
+            cwd=daemon.folder,
+            env=environment(LC_ALL="zh_CN.UTF-8"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert watch.stdout is not None
+        stdout, lines = watch.stdout, [""]
+
+        async def read_until(text: str) -> None:
+            while text not in lines[-1]:
+                lines.append((await stdout.readline()).decode())
+
+        async with asyncio.timeout(60):
+            await read_until("在线")
+            await asyncio.to_thread(daemon.stop)
+            await read_until("守护进程已结束")
+            await asyncio.to_thread(daemon.start)
+            await read_until("守护进程已恢复")
+            await read_until("在线")
+        watch.send_signal(signal.SIGINT)
+        _, errors = await watch.communicate()
+        assert (watch.returncode, errors) == (130, b"")
+        return lines
+
+    assert asyncio.run(play())
 
 
 def test_events_of_a_time_without_a_broker_arrive_when_it_is_back(daemon: VirtualDaemon, broker: VirtualBroker) -> None:

@@ -20,10 +20,11 @@ from virtual_time import VirtualTimeLoop, play_in_virtual_time
 from drivers.driver import Rung
 from drivers.frames import ibeacon_report
 from drivers.simulator import Antenna, SimulatorDriver
-from gateway import clock, daemon
+from gateway import clock, daemon, receivers
 from gateway.config import Receiver
-from gateway.configfile import load_config_and_rules
+from gateway.configfile import load_config
 from gateway.daemon import Daemon
+from gateway.rulebook import read_rulebook
 from gateway.store.store import Store
 
 ROOT = "hushbell/v1/lilac-01"
@@ -109,7 +110,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def make_radio(receiver: Receiver, wall: Any, leave_after_s: float) -> Radio:
         return Radio(receiver.id, receiver.socket or Path(), wall)
 
-    monkeypatch.setattr(daemon, "make_driver", make_radio)
+    monkeypatch.setattr(receivers, "make_driver", make_radio)
     monkeypatch.setattr(daemon, "MEMBERS_POLL_S", 60.0)
     return tmp_path
 
@@ -118,11 +119,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def working(folder: Path, url: str, client: VirtualClient, reference: str = "") -> AsyncIterator[Shop]:
     """Run the daemon as `hushbell run` does, until the block ends."""
     (folder / "shop.yaml").write_text(CONFIG.format(url=url, reference=reference), encoding="utf-8")
-    config, rules = load_config_and_rules(folder / "shop.yaml")
+    config = load_config(folder / "shop.yaml")
     store = await Store.open(config.gateway.state)
     with Antenna(folder / "door.sock") as antenna:
         shop = Shop(client, antenna)
-        running = asyncio.create_task(Daemon(config, rules, store, await store.begin_run()).run())
+        running = asyncio.create_task(Daemon(config, read_rulebook(config), store, await store.begin_run()).run())
         try:
             with shop.loop.standing():
                 await antenna.connected()

@@ -11,15 +11,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from virtual_contract import faults
-from virtual_shop import six_lines
+from virtual_shop import SIX_LINES, six_lines
 
 from gateway import commands as module
 from gateway.commands import Desk
-from gateway.configfile import load_config_and_rules
+from gateway.configfile import load_config
 from gateway.contract.commands import EventsSince
 from gateway.contract.events import PastEvent
 from gateway.events import Event, Outcome, Priority
-from gateway.inforce import read_rule_files, tell_configuration
+from gateway.inforce import tell_configuration
+from gateway.rulebook import read_rulebook
+from gateway.rulekeeper import RuleKeeper
 from gateway.store.store import Store
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -45,12 +47,13 @@ def visit(number: int, *, expires: float = T + 1e6, member: str | None = None) -
 def play(folder: Path, scene: Callable[[Desk, Store], Awaitable[None]]) -> None:
     file = folder / "hushbell.yaml"
     file.write_text(six_lines(), encoding="utf-8")
-    config, rules = load_config_and_rules(file)
+    config = load_config(file)
 
     async def main() -> None:
         store = await Store.open(folder / "state")
         nobody: Any = None
-        desk = Desk(config, read_rule_files(config.rule_files, rules), store, nobody, nobody, nobody, nobody, lambda: T)
+        keeper = RuleKeeper(config, read_rulebook(config), nobody, lambda: T, lambda _: None)
+        desk = Desk(config, keeper, store, nobody, nobody, nobody, nobody, lambda: T)
         try:
             await scene(desk, store)
         finally:
@@ -120,11 +123,16 @@ def test_the_configuration_is_told_in_its_own_words_and_no_secret_with_it(tmp_pa
         (tmp_path / secret).write_text("zq-secret")
     mqtt = "{url: mqtts://broker, username: zq-user, password_file: zq-password}"
     hours = '{id: lilac-01, timezone: Asia/Shanghai, opening_hours: "10:00-22:00"}'
-    file.write_text(six_lines(mqtt=mqtt, store=hours, presence="{leave_after: 90 s}"), encoding="utf-8")
-    config, _ = load_config_and_rules(file)
+    receivers = "[{id: door, driver: ble}, {id: till, driver: hostapd, control: /run/hostapd/wlan0, ssid: Lilac}]"
+    guest = '{receiver: till, listen: "10.0.0.1:8080", keys: /run/zq-keys}'
+    zones = f"{SIX_LINES['zones'][:-1]}, {{id: floor, kind: inside, hear: [{{receiver: till}}]}}]"
+    parts = {"receivers": receivers, "guest": guest, "zones": zones}
+    file.write_text(six_lines(mqtt=mqtt, store=hours, presence="{leave_after: 90 s}", **parts), encoding="utf-8")
+    config = load_config(file)
     told = cast(dict[str, Any], msgspec.to_builtins(tell_configuration(config)))
     assert "zq-" not in str(told)
     assert (told["mqtt"], told["presence"]) == ({"urls": ["mqtts://broker"]}, {"leave_after": "90 s"})
+    assert told["guest"] == {"receiver": "till", "listen": "10.0.0.1:8080", "has_keys": True}
     assert told["store"]["opening_hours"] == "10:00-22:00"
     assert told["zones"][1] == {
         "id": "entrance",

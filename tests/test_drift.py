@@ -18,6 +18,7 @@ from gateway.config import Config, Gateway, Mqtt, Receiver, Reference, Store
 from gateway.drift import DRIFT_DB, HOUR_MINUTES, USUAL_MINUTES, Drift
 from gateway.health import Health
 from gateway.lookout import Lookout
+from gateway.rulebook import Rulebook
 
 USUAL = -45
 IDENTITY = bytes(range(20))
@@ -101,7 +102,7 @@ def test_a_drift_degrades_the_status_and_says_which_receiver() -> None:
     lookout = Lookout(receiver, (), has_hours=False)
     lookout.report(RadioState.HEARING, "")
     shop = Config(Path(), Store("a", SHANGHAI), Gateway("pi"), Mqtt("mqtt://127.0.0.1"), (receiver,), (), ())
-    health = Health(shop, (), lambda _: [], wall=0.0, steady=0.0)
+    health = Health(shop, Rulebook((), ()), lambda _: [], wall=0.0, steady=0.0)
     health.radio("door", *lookout.fares)
     news: Counter[bool] = Counter()
     for second in range(3 * 3600):

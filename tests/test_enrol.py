@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,9 @@ from virtual_daemon import hushbell
 from gateway.carried import LETTERS, for_app, for_wifi
 from gateway.consent import consent_text
 from gateway.guest.keys import derive_psk
+from gateway.memberchange import MemberChange, read
 from gateway.qrcodes import drawn
+from gateway.store.store import Store
 
 CONFIG = """\
 store: {id: lilac-01, timezone: Asia/Shanghai}
@@ -52,6 +55,22 @@ def test_an_app_takes_its_key_from_a_code_after_each_purpose_was_asked_for(shop:
     assert entry == {"member": member, "credentials": ["rotating"], "purposes": ["offers", "recognise"]}
     text = consent_text("en", 90 * 86400.0)
     assert all(line in output for line in text.whole.splitlines())
+
+
+async def noted(shop: Path) -> list[MemberChange]:
+    store = await Store.open(shop / "state")
+    notes = [read(text) for _, text in await store.notes()]
+    await store.close()
+    return notes
+
+
+def test_who_enrols_at_the_counter_is_told_to_the_back_end_by_the_next_daemon(shop: Path) -> None:
+    assert enrol(shop, "--app", "--member", "oX3f-91c2", answers="y\nn\n同意\n")[0] == 0
+    (told,) = asyncio.run(noted(shop))
+    assert (told.member, told.change, told.by, told.purposes) == (
+        *("oX3f-91c2", "enrolled", "counter"),
+        ("recognise", "offers"),
+    )
 
 
 def test_a_key_to_the_wifi_is_made_and_shown_as_phones_scan_it(shop: Path) -> None:

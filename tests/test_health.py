@@ -8,10 +8,15 @@ import pytest
 from drivers.driver import RadioState
 from gateway.config import Config, Gateway, Group, Hours, Mqtt, Receiver, Staff, Store
 from gateway.health import STARTING_GRACE_S, Health
+from gateway.rulebook import Rulebook
 from gateway.staff import StaffDevices
+from rules.document import Faults
+from rules.loader import Source, load_sources
 
 START = 1_763_784_000.0  # 2025-11-22 12:00 in Shanghai
 LATER = START + STARTING_GRACE_S
+GREET = Source("greet.yaml", b"- {name: greet, on: arrived, alert: {group: floor, text: '{greeting}'}}")
+RULES = Rulebook((GREET,), tuple(load_sources([GREET], Faults())))
 UP = 100.0  # of the steady clock, at the start
 
 
@@ -20,7 +25,7 @@ class Shop(Health):
 
     def __init__(self, config: Config) -> None:
         self.staff = StaffDevices(config.staff.groups)
-        super().__init__(config, {"floor"}, self.staff.online_in, wall=START, steady=UP)
+        super().__init__(config, RULES, self.staff.online_in, wall=START, steady=UP)
 
     def device(self, device: str) -> None:
         self.staff.take(device, online=True)
@@ -57,6 +62,7 @@ def test_all_radios_hearing_and_a_device_online_is_online() -> None:
         "since": "2025-11-22T12:00:00.000+08:00",
         "receivers": {"door": "hearing", "air": "hearing"},
         "reasons": [],
+        "rules": RULES.version,
     }
 
 

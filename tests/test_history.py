@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.config import Hear, Privacy, Zone, ZoneKind
 from gateway.events import StateRow
 from gateway.history import DAY_S, MOST, Histories, Past
-from gateway.identity.member import parse_member
+from gateway.identity.member import Member, parse_member
 
 NOW = 1_763_791_200.0
 KINDS: dict[str, ZoneKind] = {
@@ -114,17 +115,42 @@ def test_whoever_neither_comes_nor_agrees_nor_pauses_is_idle(
     more: dict[str, object], seen_days_ago: float, *, idle: bool
 ) -> None:
     made, _ = histories(visit(seen_days_ago), privacy=IDLE)
-    found, rows = made.idle([parse_member({"member": "m-0001", **more})], NOW)
-    assert (found, rows) == (["m-0001"] if idle else [], [])
+    found, (look,) = made.idle([parse_member({"member": "m-0001", **more})], NOW)
+    assert (found, look.kind) == (["m-0001"] if idle else [], "looked")
 
 
-def test_of_who_was_never_here_time_counts_from_when_it_was_first_asked_however_old_the_consent() -> None:
+def agreed(days_ago: float) -> list[Member]:
+    at = datetime.fromtimestamp(NOW - days_ago * DAY_S, UTC).isoformat()
+    return [parse_member({"member": "m-0001", "consent": [AGREED | {"at": at}]})]
+
+
+def test_of_who_is_new_here_with_an_old_consent_time_counts_from_the_first_look() -> None:
     made, _ = histories(privacy=IDLE)
-    members = [parse_member({"member": "m-0001", "consent": [AGREED | {"at": "2020-01-01T09:00:00+08:00"}]})]
-    found, (row,) = made.idle(members, NOW)
+    found, (_, row) = made.idle(agreed(1000), NOW)
     assert (found, row.kind, row.value) == ([], "seen", NOW // DAY_S * DAY_S)
-    assert made.idle(members, NOW + 50 * DAY_S) == ([], [])
-    assert made.idle(members, NOW + 102 * DAY_S) == (["m-0001"], [])
+    assert made.idle(agreed(1000), NOW + 50 * DAY_S)[0] == []
+    assert made.idle(agreed(1000), NOW + 102 * DAY_S)[0] == ["m-0001"]
+
+
+def test_who_never_came_is_forgotten_when_the_time_since_agreeing_is_over_and_not_after_twice_that() -> None:
+    made, _ = histories(privacy=IDLE)
+    idle = [made.idle(agreed(0), NOW + day * DAY_S)[0] for day in range(102)]
+    assert (idle[:101], idle[101]) == ([[]] * 101, ["m-0001"])
+
+
+def test_a_gateway_that_was_off_for_long_forgets_at_once_who_was_due_meanwhile() -> None:
+    made, _ = histories(privacy=IDLE)
+    assert made.idle([], NOW)[0] == []
+    later, _ = histories(privacy=IDLE)
+    later.load(StateRow("looked", "", NOW))
+    assert later.idle(agreed(90), NOW + 60 * DAY_S)[0] == ["m-0001"]
+
+
+def test_a_look_that_is_taken_in_parts_is_one_look() -> None:
+    made, _ = histories(privacy=IDLE)
+    made.idle([], NOW)
+    made.idle([], NOW + 60 * DAY_S)
+    assert made.idle(agreed(90), NOW + 60 * DAY_S + 60)[0] == ["m-0001"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 200), st.booleans()), max_size=50))

@@ -2,12 +2,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from test_core import START, a_core, a_member, come_in
 
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.events import Outcome
+from gateway.identity.fields import MemberError
+from gateway.identity.member import Member
+from gateway.intake import Intake
+from gateway.memberchange import MemberChange, departure, read, written
 from gateway.membership import Membership
+from gateway.roster import dumps
+from gateway.store.archive import Piece
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 
@@ -94,5 +101,115 @@ def test_what_another_process_changed_is_taken_over_and_erased_wholly(tmp_path: 
         assert shop.core.member("oX3f-91c2") is None
         await shop.committer.settled()
         assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
+
+    play(tmp_path, scene)
+
+
+def test_who_withdrew_at_the_page_is_not_put_again_by_an_older_receipt_nor_after_a_restore(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        await shop.membership.remove("oX3f-91c2", by="guest-page")
+        graves = await shop.store.tombstones()
+        assert await shop.store.withdrawals(["oX3f-91c2", "other"]) == {"oX3f-91c2": START + 100}
+        with pytest.raises(MemberError, match="withdrew"):
+            await shop.membership.put(a_member())
+        intake = await Intake.open(shop.store, "door-pi", lambda: START + 200)
+        await intake.expect([b'{"member": "oX3f-91c2"}'])
+        with pytest.raises(MemberError, match="withdrew"):
+            intake.put(a_member())
+        new = await Store.open(tmp_path / "new")
+        rows = [("oX3f-91c2", dumps(a_member())), ("other", "{}")]
+        assert await new.restore([Piece(gateway_key=shop.store.gateway_key, tombstones=graves, members=rows)]) == 1
+        assert await new.withdrawals(["oX3f-91c2"]) == {"oX3f-91c2": START + 100}
+        await new.close()
+        await shop.membership.put(a_member(), by="guest-page")
+        assert await shop.store.tombstones() == []
+
+    play(tmp_path, scene)
+
+
+def test_the_word_that_somebody_is_gone_is_forgotten_as_soon_as_it_is_sent(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        await shop.membership.remove("oX3f-91c2", by="command-line")
+        await shop.committer.settled()
+        (waiting,) = await shop.store.pending(9)
+        assert (waiting.event.topic, waiting.event.data["change"]) == ("members", "removed")
+        assert await shop.store.notes() == []
+        await shop.store.keep_marks()
+        assert len(await shop.store.pending(9)) == 1  # not yet sent
+        shop.store.sent(waiting.place)
+        await shop.store.keep_marks()
+        assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
+        (past,) = await shop.store.events_since("members", 0, 9)
+        assert (past.gone, past.event.data) == ("erased", {})
+
+    play(tmp_path, scene)
+
+
+def test_what_is_noted_before_a_restart_or_a_change_of_the_key_is_told_once_in_its_order(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        changes = [MemberChange("oX3f-91c2", "paused", "command-line", START, (), START + 9)]
+        changes.append(departure("oX3f-91c2", "command-line", START))
+        await shop.store.put_members([("oX3f-91c2", dumps(a_member()))], {"oX3f-91c2": written(changes[0])})
+        await shop.store.put_members([("other", dumps(a_member("other")))], {"other": written(changes[1])})
+        assert [read(text) for _, text in await shop.store.notes()] == changes
+        await shop.membership.tell_noted()
+        await shop.membership.tell_noted()
+        await shop.committer.settled()
+        told = [row.event.data["change"] for row in await shop.store.pending(9)]
+        assert (told, await shop.store.notes()) == (["paused", "removed"], [])
+
+    play(tmp_path, scene)
+
+
+def test_a_note_is_told_after_the_key_was_changed(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        await store.erase_member("oX3f-91c2", told="somebody is gone")
+        await store.close()
+        await Store.renew_key(tmp_path)
+        store = await Store.open(tmp_path)
+        assert [text for _, text in await store.notes()] == ["somebody is gone"]
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_what_another_gateway_says_holds_before_any_command_that_comes_after_it(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        shop.membership.hear(MemberChange("oX3f-91c2", "removed", "idle", START))
+        await shop.membership.obeyed()
+        assert shop.core.member("oX3f-91c2")  # who is idle there may come here
+        shop.membership.hear(departure("oX3f-91c2", "guest-page", START + 50))
+        with pytest.raises(MemberError, match="withdrew"):
+            await shop.membership.put(a_member())
+        assert shop.core.member("oX3f-91c2") is None
+        assert await shop.store.pending(9) == []  # what is followed is not told again
+
+    play(tmp_path, scene)
+
+
+def test_a_beacons_clock_that_was_read_anew_is_taken_over_from_another_process(tmp_path: Path) -> None:
+    def card(counter: int) -> Member:
+        eid = {"kind": "eddystone-eid", "key": "7a" * 16, "exponent": 10, "counter": counter}
+        return a_member(credentials=[eid | {"at": "2025-11-01T09:00:00+08:00"}])
+
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(card(1))
+        await shop.membership.follow()
+        other = await Store.open(tmp_path)
+        await other.put_members([("oX3f-91c2", dumps(card(2)))])
+        await other.close()
+        await shop.membership.follow()
+        known = shop.core.member("oX3f-91c2")
+        assert known
+        assert [clock.counter for clock in known.clocks()] == [2]
 
     play(tmp_path, scene)

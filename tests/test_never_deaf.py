@@ -21,6 +21,7 @@ from drivers.sighting import Sighting
 from gateway.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
 from gateway.health import Health
 from gateway.lookout import Lookout
+from gateway.rulebook import Rulebook
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")
 
@@ -42,7 +43,7 @@ class Shop:
         config = Config(Path(), store, Gateway("pi"), Mqtt("mqtt://127.0.0.1"), (receiver,), (), ())
         self.driver = BleDriver("door", None, self.wall)
         self.lookout = Lookout(receiver, self.driver.rungs, has_hours=True)
-        self.health = Health(config, (), lambda _: [], wall=NOON, steady=0.0)
+        self.health = Health(config, Rulebook((), ()), lambda _: [], wall=NOON, steady=0.0)
         self.bluez: VirtualBlueZ
         self.online: list[bool] = []
         self.reasons: set[str] = set()

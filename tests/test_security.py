@@ -252,7 +252,7 @@ def test_prepared_or_not_a_core_decides_the_same() -> None:
 def a_desk(core: Core, config: Config = CONFIG) -> Desk:
     nobody: Any = None
     conductor = Conductor(core, lambda: T, lambda _: None)
-    return Desk(config, (), nobody, conductor, nobody, nobody, nobody, lambda: T)
+    return Desk(config, nobody, nobody, conductor, nobody, nobody, nobody, lambda: T)
 
 
 def elsewhere(desk: Desk, **change: Any) -> str:

@@ -43,6 +43,7 @@ def test_the_names_are_the_contract() -> None:
         f"{ROOT}/facts/+",
         f"{ROOT}/outcomes",
         f"{ROOT}/commands/+",
+        f"{ROOT}/members",
     }
 
 

@@ -438,7 +438,8 @@ def test_each_rung_is_done_on_an_interface_of_its_own(rung: Rung, monkeypatch: p
                     kernel.tuned.clear()
                     receiver.recover(rung)
                     again = await heard_by_its_own(kernel, gateway)
-                    assert kernel.tuned[0] == (monitor.name, 2412), "it begins with the first channel again"
+                    begun = kernel.tuned[:2]  # before which a change that was under way may end
+                    assert (monitor.name, 2412) in begun, "it begins with the first channel again"
                     assert (again is monitor) is (rung is not Rung.RESTART)
                     assert set_down == [monitor.name] * (rung is Rung.POWER_CYCLE)
                     monitor = again

@@ -77,7 +77,9 @@ def a_member(
 
 def a_core(*members: Member, config: Config = CONFIG, run: bytes = b"1") -> Core:
     faults = Faults()
-    rules = load_rules(config.rule_files, faults, {"floor"}, {zone.id for zone in config.zones})
+    rules = load_rules(
+        config.rule_files, faults, {group.id for group in config.staff.groups}, {zone.id for zone in config.zones}
+    )
     if faults.found:
         raise ValueError(faults.found)
     register = Register()

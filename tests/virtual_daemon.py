@@ -126,6 +126,11 @@ class VirtualDaemon:
         """End it in an orderly way; return its exit status."""
         return self._end(signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Ask for the rules to be read anew."""
+        if self._process:
+            self._process.send_signal(signal.SIGHUP)
+
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0

@@ -27,7 +27,7 @@ TEXTS: Mapping[Language, ConsentText] = {language: consent_text(language, 90 * 8
 class VirtualGuests:
     """Phones by their network address, each with the cookies that it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: str = HOME) -> None:
         self.now = T
         self.phones: dict[str, bytes] = {"10.0.0.7": PHONE, "10.0.0.8": OTHER}
         self.members: dict[str, Member] = {}
@@ -36,7 +36,7 @@ class VirtualGuests:
         self._drawn = 0
         self.reception = Reception(
             Place(
-                home=HOME,
+                home=home,
                 language="zh",
                 timezone=ZoneInfo("Asia/Shanghai"),
                 texts=TEXTS,

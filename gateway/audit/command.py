@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import clock
 from gateway.audit.holdings import Audit, look_at_files
+from gateway.audit.journals import look_at_journals
 from gateway.audit.logs import look_at_logs
 from gateway.audit.papers import PAPERS, drift, note, written
 from gateway.audit.report import Look, Report
@@ -60,6 +61,7 @@ async def examine(config: Config, logs: Sequence[Path], root: Path = Path("/")) 
         try:
             report.merge(await Audit(config, clock.wall()).look(store))
             members = [id_ async for id_ in store.member_ids()]
+            report.merge(look_at_journals(config, store.gateway_key, frozenset(members), clock.wall()))
         finally:
             await store.close()
     if config.gateway.state.is_dir():

@@ -42,6 +42,7 @@ class Message:
 
 
 ALERTS = "alerts/{group}"
+MEMBERS = "members"
 WITH_THE_ALERT = "with the alert, 60 s as shipped"
 DAY = "24 h"
 
@@ -57,6 +58,7 @@ EVENTS: dict[str, Any] = {
     "offer.triggered": events.OfferTriggered,
     "crowd.counted": events.CrowdCounted,
     "security.suspected": events.SecuritySuspected,
+    "member.changed": events.MemberChanged,
 }
 TYPE_OF: dict[type, str] = {model: f"hushbell.{name}" for name, model in EVENTS.items()}
 """The CloudEvents type by the model of the data."""
@@ -82,6 +84,7 @@ MESSAGES: tuple[Message, ...] = (
     _said("visit.ended", "visits", DAY),
     _said("crowd.counted", "crowd", "7 days"),
     _said("security.suspected", "security", DAY),
+    _said("member.changed", MEMBERS, "14 days"),
     Message("device.status", "devices/{device}/status", "device", DeviceStatus, retained=True),
     Message("claim", "alerts/{group}/claims/{device}", "device", Claim),
     Message("fact", "facts/{name}", "back end", FACT, retained=True, most_bytes=LARGE_BYTES),

@@ -14,6 +14,7 @@ from gateway.contract.reading import Code
 from gateway.contract.status import GatewayStatus
 from gateway.contract.words import (
     Asked,
+    Count,
     CredentialKind,
     Id,
     MemberId,
@@ -22,6 +23,7 @@ from gateway.contract.words import (
     Sequence,
     Short,
     Time,
+    Trust,
     Uuid,
     like,
 )
@@ -36,13 +38,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[A, R]):
-    """A command. One that does not `stand` is known, and refused until a later version can do it."""
+    """A command. One that does not `stand` is known, and refused until a later version can do it.
+
+    `page` names the argument, if any, that is a text of many lines.
+    """
 
     name: str
     does: str
     arguments: type[A]
     result: type[R]
     stands: bool = True
+    page: str = ""
 
 
 class Error(Said, kw_only=True):
@@ -174,16 +180,36 @@ class Placed(Said):
 
 
 class SeenElsewhere(Asked, kw_only=True):
-    """That another shop of the chain recognised a member: by what kind of credential, where that shop is, and when."""
+    """That another shop of the chain recognised a member: by what kind of credential, where that shop is, and when.
+
+    With the credential `app` and no `store` it is where the member's app says that it is.
+    """
 
     member: MemberId
     credential: CredentialKind
+    store: Id | None = None
+    trust: Trust = "hint"
     latitude: Annotated[float, Meta(ge=-90, le=90)]
     longitude: Annotated[float, Meta(ge=-180, le=180)]
     at: Time
 
 
 RuleFileName = Annotated[str, like("[A-Za-z0-9_.-]{1,64}", "a rule file's name as rules.get tells it")]
+
+
+class DevicesBuzz(Asked):
+    """A group of staff devices."""
+
+    group: Id
+
+
+class Buzzing(Said):
+    """A test alert, and which devices of its group are online; those that answer are told on `alerts/{group}`."""
+
+    group: Id
+    alert: str
+    online: list[Id]
+    until: Time
 
 
 class RulesGet(Asked):
@@ -208,17 +234,18 @@ class RuleFiles(Said):
 
 
 class RulesPut(Asked):
-    """A rule file's new text."""
+    """A rule file's new text; null takes it away, and what the configuration names is in force again."""
 
-    file: RuleFileName
-    text: Annotated[str, Meta(min_length=1, max_length=65_536)]
+    file: Annotated[str, like(r"[A-Za-z0-9_-]{1,59}\.yaml", "a rule file's name such as our-rules.yaml")]
+    text: Annotated[str, Meta(min_length=1, max_length=65_536)] | None
 
 
 class RulesTaken(Said):
-    """What is in force now."""
+    """What is in force of that name now, null for nothing; `version`, of all files, is on the status too."""
 
     file: str
-    sha256: str
+    sha256: str | None
+    version: str | UnsetType = UNSET
 
 
 class EventsSince(Asked):
@@ -227,8 +254,8 @@ class EventsSince(Asked):
     topic: Annotated[
         str,
         like(
-            r"(alerts/[A-Za-z0-9_-]{1,64}|offers/([A-Za-z0-9_-]{1,64}|~)|visits|crowd|security)",
-            "alerts/{group}, offers/{zone}, visits, crowd or security",
+            r"(alerts/[A-Za-z0-9_-]{1,64}|offers/([A-Za-z0-9_-]{1,64}|~)|visits|crowd|security|members)",
+            "alerts/{group}, offers/{zone}, visits, crowd, security or members",
         ),
     ]
     sequence: Sequence = "0" * 16
@@ -236,16 +263,53 @@ class EventsSince(Asked):
 
 
 class Explain(Asked):
-    """An alert, an offer's feedback token, or a visit."""
+    """An alert, an offer's feedback token, an event or a visit; without `id` every silence since a time, else a day."""
 
-    id: Annotated[str, Meta(min_length=3, max_length=64)]
+    id: Annotated[str, Meta(min_length=3, max_length=64)] | None = None
+    since: Time | None = None
+
+
+class SightingsTold(Said):
+    """Frames of the member's that one receiver heard one after the other, in one band of levels."""
+
+    receiver: Id
+    since: Time
+    until: Time
+    rssi: Annotated[tuple[int, int] | None, Meta(description="lowest and highest dBm; null: connected, no level")]
+    frames: Count
+
+
+class CapTold(Said):
+    """A cap as it was before the rule spoke: how often it was used, and how often at most."""
+
+    cap: str
+    used: Count
+    most: Count
+
+
+class RuleText(Said):
+    """A rule's text as it was when it decided."""
+
+    rule: str
+    sha256: str
+    text: str
+
+
+class Silence(Said):
+    """How often a rule said no for one reason; `reason` is the latest."""
+
+    rule: str
+    outcome: str
+    line: int
+    reason: str
+    count: Count
 
 
 class DecisionTold(Said):
-    """Why a rule fired or did not."""
+    """Why a rule fired or did not. What it read, and what was heard, is kept where it fired."""
 
     decided: Time
-    visit: Short
+    visit: Annotated[Short | None, Meta(description="null where the member was near, and not here")]
     rule: str
     outcome: Annotated[str, Meta(description="`fired`, or the word of the reason why not")]
     trigger: str
@@ -256,13 +320,28 @@ class DecisionTold(Said):
     reason: str
     file: str
     line: int
+    subject: Annotated[str, Meta(description="the alert's id, or the offer's feedback token")] | UnsetType = UNSET
+    item: Annotated[int, Meta(description="which item of `if` did not hold, from 1")] | UnsetType = UNSET
+    sha256: Annotated[str, Meta(description="of the rule's text, its first 16 digits")] | UnsetType = UNSET
+    sightings: list[SightingsTold] | UnsetType = UNSET
+    read: (
+        Annotated[dict[str, str], Meta(description="what the rule read, by name; what is private is withheld")]
+        | UnsetType
+    ) = UNSET
+    caps: list[CapTold] | UnsetType = UNSET
 
 
 class Explained(Said):
-    """The decisions about it, the oldest first."""
+    """The decisions about it, the oldest first, the texts of their rules, and why not, the most frequent first.
 
-    id: str
+    `counts` is what led to no decision at all since the gateway started, by cause.
+    """
+
+    id: str | None
     decisions: list[DecisionTold]
+    rules: list[RuleText] | UnsetType = UNSET
+    silences: list[Silence] | UnsetType = UNSET
+    counts: dict[str, int] | UnsetType = UNSET
 
 
 class ReportAsked(Asked):
@@ -288,13 +367,19 @@ ENROL_START = Operation("enrol.start", "wait for one unknown card to be held to 
 GUEST_LINK = Operation("guest.link", "make a link for a member to the guest Wi-Fi's page", GuestLink, GuestLinked)
 HEARD = Operation("heard", "take that a member's app heard one of the shop's beacons", Hearing, Placed)
 MEMBERS_ELSEWHERE = Operation(
-    "members.elsewhere", "take that another shop recognised a member, to tell clones by", SeenElsewhere, MemberDone
+    "members.elsewhere",
+    "take where else a member was, for rules that wait for it, and to tell clones",
+    SeenElsewhere,
+    MemberDone,
+)
+DEVICES_BUZZ = Operation(
+    "devices.buzz", "try the staff devices of a group by an alert about nobody", DevicesBuzz, Buzzing
 )
 RULES_GET = Operation("rules.get", "give the rules in force, and their hashes", RulesGet, RuleFiles)
-RULES_PUT = Operation("rules.put", "change a rule file", RulesPut, RulesTaken, stands=False)
+RULES_PUT = Operation("rules.put", "change a rule file", RulesPut, RulesTaken, page="text")
 EVENTS_SINCE = Operation("events.since", "give again what was said on a topic in the last day", EventsSince, Events)
 EXPLAIN = Operation(
-    "explain", "say why an alert or offer came, and what every rule said of a visit", Explain, Explained
+    "explain", "say why an alert or offer came, what every rule said of a visit, and why not", Explain, Explained
 )
 REPORT = Operation("report", "report on days", ReportAsked, Report, stands=False)
 STATUS = Operation("status", "say what the retained status says", Nothing, GatewayStatus)
@@ -311,6 +396,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     GUEST_LINK,
     HEARD,
     MEMBERS_ELSEWHERE,
+    DEVICES_BUZZ,
     RULES_GET,
     RULES_PUT,
     EVENTS_SINCE,

@@ -86,6 +86,16 @@ class StaffTold(Said):
     quiet_hours: str | None
 
 
+class CapsTold(Said):
+    """How often one member is reached at most, over all rules."""
+
+    alerts_per_day: Count
+    alerts_per_week: Count
+    offers_per_day: Count
+    offers_per_week: Count
+    answers_per_day: Count
+
+
 class PresenceTold(Said):
     """When a visit ends."""
 
@@ -104,6 +114,14 @@ class PrivacyTold(Said):
     private_addresses: bool
 
 
+class GuestTold(Said):
+    """The guest network: where its page is, and whether members have keys of their own to it."""
+
+    receiver: Id
+    listen: Annotated[str | None, Meta(description="address:port of the page")]
+    has_keys: bool
+
+
 class Configuration(Said):
     """The configuration in force, defaults filled in."""
 
@@ -115,6 +133,8 @@ class Configuration(Said):
     zones: list[ZoneTold]
     rules: list[str]
     staff: StaffTold
+    caps: CapsTold
     presence: PresenceTold
     privacy: PrivacyTold
+    guest: GuestTold | None
     record: bool

@@ -7,9 +7,12 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from gateway.contract.words import (
+    By,
     CredentialKind,
     Id,
+    MemberChangeKind,
     MemberId,
+    Purpose,
     Said,
     Seconds,
     Sequence,
@@ -36,7 +39,10 @@ class Event(Said, kw_only=True):
     data: dict[str, Any]
 
 
-class VisitStarted(Said):
+IsTest = Annotated[bool, Meta(description="true: a mystery shopper, whom staff cannot tell; leave it out of reports")]
+
+
+class VisitStarted(Said, kw_only=True):
     """A member came: the first zone was held."""
 
     visit: Short
@@ -47,9 +53,10 @@ class VisitStarted(Said):
     confidence: Confidence
     trust: Trust
     credential: CredentialKind
+    test: IsTest | UnsetType = UNSET
 
 
-class VisitMoved(VisitStarted):
+class VisitMoved(VisitStarted, kw_only=True):
     """A member is in another zone, or it is no longer clear in which."""
 
     came_from: Id | None = field(name="from")
@@ -62,7 +69,7 @@ class Stop(Said):
     seconds: Seconds
 
 
-class VisitEnded(VisitStarted):
+class VisitEnded(VisitStarted, kw_only=True):
     """A member left, or the visit was closed."""
 
     reason: Literal["left", "closed"]
@@ -85,7 +92,9 @@ class AlertRaised(Said, kw_only=True):
     verified: bool
     haptic: str
     expires: Time
-    escalated_from: Annotated[Id, Meta(description="the group of which no device was online")] | UnsetType = UNSET
+    escalated_from: (
+        Annotated[Id, Meta(description="the group that did not hear it, or did not take it")] | UnsetType
+    ) = UNSET
     test: Annotated[bool, Meta(description="true: somebody tries the devices, there is no customer")] | UnsetType = (
         UNSET
     )
@@ -105,6 +114,8 @@ class AlertClaimed(AlertOver, kw_only=True):
 
     device: Id
     serious: bool
+    visit: Annotated[Short, Meta(description="as the alert told it: by it a sale is credited")] | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
 
 
 class AlertCleared(AlertOver, kw_only=True):
@@ -117,6 +128,7 @@ class AlertExpired(AlertOver, kw_only=True):
     """Nobody claimed the alert in time."""
 
     reason: str
+    device: Annotated[Id, Meta(description="whose claim, which came too late, this answers")] | UnsetType = UNSET
 
 
 class AlertUnheard(AlertOver, kw_only=True):
@@ -126,19 +138,20 @@ class AlertUnheard(AlertOver, kw_only=True):
     escalated_to: Annotated[Id | None, Meta(description="the group that was alerted instead")]
 
 
-class OfferTriggered(Said):
+class OfferTriggered(Said, kw_only=True):
     """The moment for an offer: the back end decides what the customer sees."""
 
     offer: str
     rule: str
     member: MemberId
-    visit: Short
+    visit: Annotated[Short | None, Meta(description="null where the member is near, and not here")]
     zone: Id | None
     at: Time
     trust: Trust
     expires: Time
     payload: Annotated[dict[str, Any], Meta(description="as the rule has it")]
     feedback: Annotated[Short, Meta(description="the token that `outcomes` refers to")]
+    test: IsTest | UnsetType = UNSET
 
 
 class Cell(Said, kw_only=True):
@@ -158,7 +171,7 @@ class CrowdCounted(Said, kw_only=True):
     passing: Cell
     lingering: Cell
     inside: Cell
-    calibration: Annotated[Any, Meta(description="null as long as nobody calibrated the count")] = None
+    calibration: Annotated[Id | None, Meta(description="null as long as nobody calibrated the count")] = None
     flooded: bool | UnsetType = UNSET
 
 
@@ -171,6 +184,17 @@ class SecuritySuspected(Said):
     where: Id | None
     at: Time
     until: Time | None
+
+
+class MemberChanged(Said):
+    """A member enrolled, chose anew or went, at a gateway and not by command."""
+
+    member: MemberId
+    change: MemberChangeKind
+    purposes: Annotated[list[Purpose], Meta(description="what the member agrees to now")]
+    until: Annotated[Time | None, Meta(description="the end of the pause")]
+    at: Time
+    by: Annotated[By, Meta(description="where it began; `idle`: nobody came for `privacy.inactive_member`")]
 
 
 class PastEvent(Said, kw_only=True):

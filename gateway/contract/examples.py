@@ -142,6 +142,14 @@ DATA: dict[str, Json] = {
         "at": _DECIDED,
         "until": "2026-12-06T16:20:05.501+08:00",
     },
+    "member.changed": {
+        "member": _MEMBER,
+        "change": "paused",
+        "purposes": ["recognise", "zones"],
+        "until": "2026-12-12T16:20:05.501+08:00",
+        "at": _DECIDED,
+        "by": "guest-page",
+    },
 }
 """The `data` of each event."""
 
@@ -244,6 +252,10 @@ CALLS: dict[str, Call] = {
         {"member": _MEMBER, "credential": "ibeacon", "latitude": 39.9042, "longitude": 116.4074, "at": _HEARD},
         {"member": _MEMBER},
     ),
+    "devices.buzz": Call(
+        {"group": GROUP},
+        {"group": GROUP, "alert": _ALERT, "online": ["badge-1"], "until": "2026-12-05T16:20:25.501+08:00"},
+    ),
     "rules.get": Call(
         {"file": "returning-member.yaml"},
         {
@@ -278,25 +290,43 @@ CALLS: dict[str, Call] = {
         },
     ),
     "explain": Call(
-        {"id": _VISIT},
+        {"id": _ALERT},
         {
-            "id": _VISIT,
+            "id": _ALERT,
             "decisions": [
                 {
                     "decided": _DECIDED,
                     "visit": _VISIT,
-                    "rule": "window-regular",
-                    "outcome": "condition",
-                    "trigger": "dwell",
-                    "zone": "pavement",
+                    "rule": "returning-member",
+                    "outcome": "fired",
+                    "trigger": "arrived",
+                    "zone": "entrance",
                     "at": _HEARD,
                     "trust": "hint",
                     "credential": "ibeacon",
-                    "reason": "passes_30d is 2, needs >= 4",
-                    "file": "window-regular.yaml",
+                    "reason": "",
+                    "file": "returning-member.yaml",
                     "line": 4,
+                    "subject": _ALERT,
+                    "sha256": _TEXT[:16],
+                    "sightings": [
+                        {
+                            "receiver": "door",
+                            "since": "2026-12-05T16:20:01.500+08:00",
+                            "until": "2026-12-05T16:20:04.300+08:00",
+                            "rssi": [-70, -61],
+                            "frames": 12,
+                        }
+                    ],
+                    "read": {"store.open": "true"},
+                    "caps": [{"cap": "alert floor per visit", "used": 0, "most": 1}],
                 }
             ],
+            "rules": [
+                {"rule": "returning-member", "sha256": _TEXT, "text": "- name: returning-member\n  on: arrived\n"},
+            ],
+            "silences": [],
+            "counts": {"frames of others": 40187},
         },
     ),
     "report": Call(
@@ -339,6 +369,13 @@ CALLS: dict[str, Call] = {
             ],
             "rules": ["returning-member.yaml"],
             "staff": {"groups": [{"id": GROUP, "devices": [DEVICE], "escalate_to": None}], "quiet_hours": None},
+            "caps": {
+                "alerts_per_day": 6,
+                "alerts_per_week": 18,
+                "offers_per_day": 3,
+                "offers_per_week": 7,
+                "answers_per_day": 9,
+            },
             "presence": {"leave_after": "120 s"},
             "privacy": {
                 "visits": "90 days",
@@ -349,6 +386,7 @@ CALLS: dict[str, Call] = {
                 "private_offers": [],
                 "private_addresses": False,
             },
+            "guest": {"receiver": "guest-wifi", "listen": "10.0.0.1:8080", "has_keys": False},
             "record": False,
         },
     ),

@@ -108,6 +108,7 @@ class Choices(Asked):
     allow: Tags = field(default_factory=list)
     only: Tags = field(default_factory=list)
     paused_until: Time | None = None
+    acted: Annotated[Time | None, Meta(description="when the member last chose at a gateway; it alone says so")] = None
 
 
 class Member(Asked):

@@ -19,6 +19,7 @@ class GatewayStatus(Said):
     since: Time | UnsetType = UNSET
     receivers: dict[Id, str] | UnsetType = UNSET
     reasons: list[str] | UnsetType = UNSET
+    rules: Annotated[str, Meta(description="the version of the rules in force")] | UnsetType = UNSET
 
 
 class Clock(Said):

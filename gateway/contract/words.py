@@ -35,6 +35,9 @@ CredentialKind = Literal[
 KINDS: tuple[CredentialKind, ...] = get_args(CredentialKind)
 Purpose = Literal["recognise", "zones", "offers"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+MemberChangeKind = Literal["enrolled", "changed", "paused", "resumed", "withdrawn", "removed"]
+By = Literal["guest-page", "counter", "command-line", "idle"]
+"""Where it began that a member changed: nobody tells of what came by command, since whoever sent that knows."""
 
 Id = Annotated[str, like("[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _")]
 MemberId = Annotated[str, Meta(min_length=4, max_length=128, description="the member's opaque id from the back end")]

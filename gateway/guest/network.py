@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 from drivers.driver import Driver
 from drivers.hostapd import HostapdDriver
@@ -42,7 +43,10 @@ class GuestNetwork:
         self._reception = None
         if guest.listen:
             members = Members(
-                lambda address: core.owner("wifi", address), core.member, membership.put, membership.remove
+                lambda address: core.owner("wifi", address),
+                core.member,
+                partial(membership.put, by="guest-page"),
+                partial(membership.remove, by="guest-page"),
             )
             self._reception = Reception(self._place(config, guest.listen, key), members)
 

@@ -120,7 +120,7 @@ class Guard:
         if seen is None:
             return
         self._look()
-        if self.place and is_too_fast(self.place, seen.place, t - seen.t):
+        if self.place and is_too_fast(self.place, seen.place, t - seen.t, seen.within_m):
             self.two_send(member, credential, t, where)
 
     def _look(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +12,7 @@ import msgspec
 from gateway.contract import member as said
 from gateway.contract.reading import fit
 from gateway.contract.trusted import trusted
-from gateway.identity.credentials import Credential, read_credentials
+from gateway.identity.credentials import Clock, Credential, read_credentials
 from gateway.identity.fields import MemberError, check_moment
 from gateway.identity.personal import refuse_personal
 from gateway.identity.receipts import Consent, Receipts, accept_receipts, check_receipts
@@ -21,7 +20,6 @@ from gateway.identity.receipts import Consent, Receipts, accept_receipts, check_
 __all__ = ["Member", "MemberError", "parse_member", "read_member", "stored_member"]
 
 _STORED = msgspec.json.Decoder(trusted(said.Member))
-_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,11 +32,12 @@ class Member:
     greeting: str = ""
     note: str = ""
     language: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes_json: bytes = b""  # as objects they would take three times the room
     deny: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     paused_until: float | None = None  # seconds since the epoch
+    acted: float | None = None  # when the member last chose at a gateway's page
     test: bool = False
     _purposes: frozenset[str] = field(init=False, compare=False)
 
@@ -50,6 +49,12 @@ class Member:
     def __repr__(self) -> str:
         return f"<Member with {len(self.credentials)} credentials>"
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What rules may look at; made anew each time."""
+        found: dict[str, Any] = msgspec.json.decode(self.attributes_json) if self.attributes_json else {}
+        return found
+
     def purposes(self) -> frozenset[str]:
         """Return what the member agreed to: of `recognise`, `zones` and `offers`."""
         return self._purposes
@@ -58,12 +63,16 @@ class Member:
         """Tell whether the member agreed to be recognised and is not pausing at `t`."""
         return "recognise" in self._purposes and (self.paused_until is None or t >= self.paused_until)
 
+    def clocks(self) -> list[Clock]:
+        """Return what the beacons' clocks showed, which tells no credential from another."""
+        return [credential.clock for credential in self.credentials if credential.clock]
+
     def signed(self, gateway: str, key: bytes) -> Member:
         """Return the member with every receipt signed; raises MemberError where a signature is forged."""
         return replace(self, consent=accept_receipts(self.consent, self.id, gateway, key))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the contract's object, all fields there."""
+        """Return the contract's object, all fields there but `acted`, which only somebody has who acted."""
         return {
             "member": self.id,
             "credentials": [credential.as_json() for credential in self.credentials],
@@ -71,12 +80,13 @@ class Member:
             "greeting": self.greeting,
             "note": self.note,
             "language": self.language,
-            "attributes": dict(self.attributes),
+            "attributes": self.attributes,
             "choices": {
                 "deny": list(self.deny),
                 "allow": list(self.allow),
                 "only": list(self.only),
                 "paused_until": None if self.paused_until is None else _written(self.paused_until),
+                **({} if self.acted is None else {"acted": _written(self.acted)}),
             },
             "test": self.test,
         }
@@ -104,21 +114,25 @@ def read_member(value: said.Member) -> Member:
 
 def _made(value: said.Member) -> Member:
     choices = value.choices
-    pause = choices.paused_until
     return Member(
         id=value.member,
         credentials=read_credentials(value.credentials),
         consent=Receipts.of(value.consent),
-        greeting=value.greeting,
+        greeting=sys.intern(value.greeting),  # many are called the same
         note=value.note,
         language=sys.intern(value.language),
-        attributes=value.attributes or _NOTHING,
+        attributes_json=msgspec.json.encode(value.attributes, order="sorted") if value.attributes else b"",
         deny=tuple(choices.deny),
         allow=tuple(choices.allow),
         only=tuple(choices.only),
-        paused_until=None if pause is None else round(check_moment(pause, "choices.paused_until"), 3),
+        paused_until=_time(choices.paused_until, "choices.paused_until"),
+        acted=_time(choices.acted, "choices.acted"),
         test=value.test,
     )
+
+
+def _time(text: str | None, path: str) -> float | None:
+    return None if text is None else round(check_moment(text, path), 3)
 
 
 def _written(t: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from gateway.identity.fields import Fault, check_json
+from gateway.identity.fields import Fault, MemberError, check_json
 
 # A mobile number of the Chinese plan, in one run or grouped 3-4-4; inside a longer run of digits or hex it is
 # part of a card number, a key or a UUID.
@@ -36,6 +36,13 @@ def refuse_personal(value: object) -> None:
     What is too much to look through, or no JSON, raises MemberError too.
     """
     check_json(value, _look)
+
+
+def refuse_personal_page(field: str, text: str) -> None:
+    """Raise MemberError where a line of a text of many lines holds what is personal."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if what := personal_in(line):
+            raise MemberError("refused", field, f"line {number} holds {what}, which is never stored")
 
 
 def _look(leaf: object) -> Fault | None:

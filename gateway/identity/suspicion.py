@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from gateway.contract.words import CredentialKind
+from gateway.contract.words import CredentialKind, Trust
 
 DEMOTED_S: Final = 24 * 3600.0
 """How long a credential that two may have is a hint and no more."""
@@ -109,6 +109,7 @@ class Guesses:
 
 FASTEST_M_PER_S: Final = 40.0
 SPARE_S: Final = 60.0
+COARSE_M: Final = 10_000.0
 _EARTH_M: Final = 6_371_000.0
 
 
@@ -118,13 +119,25 @@ class Place(NamedTuple):
     latitude: float
     longitude: float
 
+    @classmethod
+    def of(cls, latitude: float | None, longitude: float | None) -> Place | None:
+        """Return the place, where both are known."""
+        return None if latitude is None or longitude is None else cls(latitude, longitude)
+
 
 class Elsewhere(NamedTuple):
-    """A credential of a kind was heard at another shop."""
+    """A credential of a kind was heard at another shop, with so much trust; or a member's app says where it is."""
 
     credential: CredentialKind
     place: Place
     t: float
+    shop: str = ""
+    trust: Trust = "hint"
+
+    @property
+    def within_m(self) -> float:
+        """How far off the place may be: a shop is where it is, but a position of an app is coarse."""
+        return 0.0 if self.shop or self.credential != "app" else COARSE_M
 
 
 def distance_m(one: Place, other: Place) -> float:
@@ -135,6 +148,9 @@ def distance_m(one: Place, other: Place) -> float:
     return 2 * _EARTH_M * math.asin(min(1.0, math.sqrt(half)))
 
 
-def is_too_fast(one: Place, other: Place, seconds: float) -> bool:
-    """Tell whether nobody gets from one place to the other in so short a time, even with a minute to spare."""
-    return distance_m(one, other) > FASTEST_M_PER_S * (abs(seconds) + SPARE_S)
+def is_too_fast(one: Place, other: Place, seconds: float, within_m: float = 0.0) -> bool:
+    """Tell whether nobody gets from one place to the other in so short a time, even with a minute to spare.
+
+    `within_m` is how far off one of them may be, in metres.
+    """
+    return distance_m(one, other) - within_m > FASTEST_M_PER_S * (abs(seconds) + SPARE_S)

@@ -15,7 +15,7 @@ import msgspec
 from gateway.contract.catalogue import LARGE_BYTES
 from gateway.contract.commands import OPERATIONS, Answer, Error, Operation, Refusal
 from gateway.contract.reading import Code, RefusedError, fit, parse_json
-from gateway.identity.personal import refuse_personal
+from gateway.identity.personal import refuse_personal, refuse_personal_page
 from gateway.mqtt.outgoing import Delivery, Done, Outgoing
 from gateway.mqtt.topics import Command, Topics
 
@@ -67,6 +67,7 @@ class _Handler(NamedTuple):
     """What carries out a command; raises RefusedError for what the caller got wrong."""
 
     arguments: Any
+    page: str
     call: Callable[[Any], Awaitable[Any]]
 
 
@@ -108,7 +109,7 @@ class Commands:
 
     def register(self, operation: Operation[A, R], handler: Callable[[A], Awaitable[R]]) -> None:
         """Let a handler carry out a command; it raises RefusedError for what the caller got wrong."""
-        self._handlers[operation.name] = _Handler(operation.arguments, handler)
+        self._handlers[operation.name] = _Handler(operation.arguments, operation.page, handler)
         self._turns.setdefault(_family(operation.name), asyncio.Lock())
 
     def receive(self, request: Command) -> None:
@@ -187,7 +188,7 @@ class Commands:
     async def _make_answer(self, request: Command) -> bytes:
         try:
             handler = self._handler(request.name)
-            arguments = _read(request.arguments, handler.arguments)
+            arguments = _read(request.arguments, handler.arguments, handler.page)
             async with self._turns[_family(request.name)]:
                 answer = msgspec.json.encode(Answer(result=await handler.call(arguments)))
         except RefusedError as error:
@@ -236,10 +237,14 @@ def _key(request: Command) -> bytes:
     return hashlib.sha256(repr(asked).encode()).digest()
 
 
-def _read(payload: bytes, arguments: Any) -> Any:
+def _read(payload: bytes, arguments: Any, page: str) -> Any:
     """Read a command's arguments. Raises RefusedError."""
     value = parse_json(payload or b"{}", LARGE_BYTES)
-    refuse_personal(value)
+    if page and isinstance(value, dict) and isinstance(text := value.get(page), str):
+        refuse_personal({name: argument for name, argument in value.items() if name != page})
+        refuse_personal_page(page, text)
+    else:
+        refuse_personal(value)
     return fit(value, arguments)
 
 

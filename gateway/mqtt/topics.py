@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gateway.contract import inbound, status
-from gateway.contract.catalogue import LARGE_BYTES, SMALL_BYTES, VERSION
+from gateway.contract import events, inbound, status
+from gateway.contract.catalogue import LARGE_BYTES, MEMBERS, SMALL_BYTES, TYPE_OF, VERSION
 from gateway.contract.inbound import ClaimAction, FeedbackOutcome
-from gateway.contract.reading import Code, Json, RefusedError, parse_json, read
+from gateway.contract.reading import Code, Json, RefusedError, fit, parse_json, read
+from gateway.memberchange import MemberChange, heard
 
 MAX_ANSWER_TOPIC = 256
 
@@ -67,6 +68,14 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberTold:
+    """What a gateway of the shop, this one too, says of a member; `source` says which."""
+
+    source: str
+    told: MemberChange
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A request as it came: nothing of `arguments` has been read."""
 
@@ -84,7 +93,7 @@ class Refused:
     code: Code = "invalid"
 
 
-Inbound = Claim | Fact | FactRemoved | DeviceStatus | Feedback | Command | Refused
+Inbound = Claim | Fact | FactRemoved | DeviceStatus | Feedback | MemberTold | Command | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,7 @@ class Topics:
     @property
     def subscriptions(self) -> tuple[str, ...]:
         """The filters of what a gateway listens to."""
-        filters = ("devices/+/status", "alerts/+/claims/+", "facts/+", "outcomes", "commands/+")
+        filters = ("devices/+/status", "alerts/+/claims/+", "facts/+", "outcomes", "commands/+", MEMBERS)
         return tuple(map(self.under, filters))
 
     def client_of(self, answer_topic: str | None) -> str | None:
@@ -152,6 +161,8 @@ class Topics:
                     return _parse_claim(_id(group), _id(device), arrival.payload)
                 case ["outcomes"]:
                     return _parse_feedback(arrival.payload)
+                case ["members"]:
+                    return _parse_member(arrival.payload)
             return Refused("nothing is expected on this topic", "unknown")
         except RefusedError as unfit:
             return Refused(str(unfit), unfit.code)
@@ -176,6 +187,17 @@ def _parse_fact(name: str, payload: bytes) -> Fact | FactRemoved:
 def _parse_feedback(payload: bytes) -> Feedback:
     said = read(payload, SMALL_BYTES, inbound.Feedback)
     return Feedback(said.feedback, said.outcome, said.amount)
+
+
+def _parse_member(payload: bytes) -> MemberTold:
+    envelope = read(payload, SMALL_BYTES, events.Event)
+    if envelope.type != TYPE_OF[events.MemberChanged]:
+        raise RefusedError("unknown", "type", "is no event of this topic")
+    said: events.MemberChanged = fit(envelope.data, events.MemberChanged, "data")
+    try:
+        return MemberTold(envelope.source, heard(said))
+    except ValueError:
+        raise RefusedError("invalid", "data", "there is no such time") from None
 
 
 def _id(level: str) -> str:

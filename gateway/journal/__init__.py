@@ -1,0 +1,1 @@
+"""The journal: what decisions were made from, written down, and played again."""

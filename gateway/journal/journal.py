@@ -1,0 +1,118 @@
+"""The journals of a run: what the recorder gathers is written before what it led to is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import date, datetime
+from itertools import count
+
+from gateway import clock
+from gateway.config import Config
+from gateway.events import Outcome
+from gateway.inputs import Input
+from gateway.journal.entries import Entry
+from gateway.journal.pages import FOLDER, Pages, name_of, seals_of
+from gateway.journal.recorder import Recorder
+
+Texts = tuple[tuple[str, str], ...]
+"""Rule files by name."""
+
+log = logging.getLogger("hushbell")
+
+EVERY_S = 10.0
+MOST_WAITING = 4096  # lines, of 16 bytes and more
+
+
+class Journal:
+    """Writes the journals of one run. Where the disk refuses, nothing is recorded until the next day begins."""
+
+    def __init__(
+        self, config: Config, run: int, gateway_key: bytes, recorder: Recorder, rules: Callable[[], Texts]
+    ) -> None:
+        self._config = config
+        self._rules = rules  # in force
+        self._run = run
+        self._seals = seals_of(gateway_key)
+        self._recorder = recorder
+        self._pages: Pages | None = None
+        self._is_writing = False
+        self._day = date.min
+        self.written = 0  # bytes
+
+    def begin(self, t: float) -> None:
+        """Begin a journal of the day of `t`."""
+        self._day = self._date(t)
+        try:
+            text = self._config.path.read_text(encoding="utf-8")
+            self._pages = self._open()
+        except (OSError, ValueError) as error:
+            self._give_up(error)
+            return
+        self._recorder.open(t, self._run.to_bytes(8, "big"), text, self._rules())
+
+    def _open(self) -> Pages:
+        state = self._config.gateway.state
+        names = (name_of(self._run, self._day, part) for part in count(1))
+        return Pages(state, next(name for name in names if not (state / FOLDER / name).exists()), self._seals)
+
+    def _date(self, t: float) -> date:
+        return datetime.fromtimestamp(t, self._config.store.timezone).date()
+
+    def keep(self, outcome: Outcome) -> None:
+        """Take what was decided; nothing waits for long."""
+        self._recorder.keep(outcome)
+        if self._recorder.waiting >= MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, unless a page is being written, or the journal anew: then it waits on."""
+        try:
+            if self._pages and not self._is_writing and not self._pages.is_busy():
+                self._write(self._pages, self._recorder.take_lines())
+        except OSError as error:
+            self._give_up(error)
+
+    def _write(self, pages: Pages, lines: list[Entry | Input]) -> None:
+        if lines:
+            self.written += pages.append(lines)
+
+    def _write_through(self, pages: Pages, lines: list[Entry | Input]) -> None:
+        self._write(pages, lines)
+        pages.settle()
+
+    def _give_up(self, error: Exception) -> None:
+        log.error("nothing is recorded any more today: the journal cannot be written: %s", _why(error))
+        self._pages = None
+        self._recorder.close()
+
+    async def settled(self) -> None:
+        """Write what waits, so that it outlasts a power cut."""
+        if self._pages is None:
+            return
+        lines, pages = self._recorder.take_lines(), self._pages
+        self._is_writing = True
+        try:
+            await asyncio.to_thread(self._write_through, pages, lines)
+        except OSError as error:
+            self._give_up(error)
+        finally:
+            self._is_writing = False
+
+    async def run(self) -> None:
+        """Write every few seconds, and begin anew each day, when nobody is there; a day later whoever is there."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            self.flush()
+            self.turn(clock.wall())
+
+    def turn(self, t: float) -> None:
+        """Begin another journal where it is time."""
+        over = self._date(t) - self._day
+        if self._recorder.waiting == 0 and (over.days > 1 or (over.days == 1 and self._recorder.is_quiet(t))):
+            self.begin(t)
+
+
+def _why(error: Exception) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else type(error).__name__

@@ -1,0 +1,104 @@
+"""Changes the rules of a running gateway: whole or not at all, and what runs goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.conductor import Conductor
+from gateway.config import Config
+from gateway.configfile import ConfigError
+from gateway.contract.reading import RefusedError
+from gateway.rulebook import FOLDER, Rulebook, changed, make_rulebook, read_rulebook
+
+if TYPE_CHECKING:
+    from drivers.driver import Clock
+
+log = logging.getLogger("hushbell")
+
+MOST_FAULTS_TOLD = 5
+
+
+class RuleKeeper:
+    """Holds the rules in force; `tell` is called with those that come into force."""
+
+    def __init__(
+        self, config: Config, book: Rulebook, conductor: Conductor, clock: Clock, tell: Callable[[Rulebook], None]
+    ) -> None:
+        self.book = book
+        self._config = config
+        self._conductor = conductor
+        self._clock = clock
+        self._tell = tell
+        self._changing = asyncio.Lock()
+
+    async def reload(self) -> None:
+        """Read the files anew; where anything is wrong, say what, and leave all as it is."""
+        async with self._changing:
+            try:
+                book = await asyncio.to_thread(read_rulebook, self._config)
+            except ConfigError as error:
+                for fault in error.faults:
+                    log.error("%s", fault)
+                log.error("the rules stay as they are, version %s", self.book.version)
+                return
+            self._enforce(book)
+
+    async def put(self, name: str, text: str | None) -> Rulebook:
+        """Put a text in the place of a rule file, or take it away again; return what is in force then.
+
+        Raises RefusedError, and leaves all as it is, where anything is wrong.
+        """
+        async with self._changing:
+            file = self._config.gateway.state / FOLDER / name
+            try:
+                sources = changed(self.book, name, text, file, self._config.rule_files)
+                book = await asyncio.to_thread(make_rulebook, self._config, sources)
+            except ConfigError as error:
+                folders = {each.parent for each in (file, *self._config.rule_files)}
+                raise RefusedError("invalid", "text", _told(error, folders)) from None
+            try:
+                await asyncio.to_thread(_keep, file, text)
+            except OSError as error:
+                raise RefusedError("internal", "", f"the file cannot be kept: {error.strerror}") from None
+            self._enforce(book)
+            return book
+
+    def _enforce(self, book: Rulebook) -> None:
+        self.book = book
+        self._conductor.settle(self._conductor.core.change_rules(self._clock(), book))
+        self._tell(book)
+        log.info("%d rules are in force, version %s", len(book.rules), book.version)
+
+
+def _told(error: ConfigError, folders: Iterable[Path]) -> str:
+    """Write the first faults for a back end, which knows rule files by their names alone."""
+    told = "; ".join(map(str, error.faults[:MOST_FAULTS_TOLD]))
+    for folder in sorted(folders, reverse=True):  # the inner ones first
+        told = told.replace(f"{folder}/", "")
+    return told
+
+
+def _keep(file: Path, text: str | None) -> None:
+    """Write a file so that it is there whole, also after a power cut, or take it away."""
+    if text is None:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+        return
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    begun = file.with_suffix(".new")
+    with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        stream.write(text.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    begun.rename(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

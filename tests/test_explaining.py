@@ -1,0 +1,253 @@
+"""Decisions explained: what was heard lately, reasons in both languages, lines that fit, silences counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_core import START
+
+from gateway.events import DecisionRow, Outcome, StateRow
+from gateway.folding import columns, fold
+from gateway.heard import Heard
+from gateway.recent import MOST_SPELLS, Recent
+from gateway.retold import TEMPLATES, retold
+from gateway.store.decisions import RULE_TEXT
+from gateway.store.store import Store
+from gateway.story import silences, story
+from gateway.telling import lines_of
+from rules.chinese import CHINESE
+from rules.messages import speak
+from rules.situation import Trust
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+TEXT = "- name: returning-member\n  on: arrived\n"
+SHA256 = "5d0b5c4e" * 8
+DETAIL = {
+    "trigger": "arrived",
+    "zone": "entrance",
+    "at": START,
+    "trust": "hint",
+    "credential": "ibeacon",
+    "reason": "",
+    "file": "returning-member.yaml",
+    "line": 4,
+    "text": SHA256[:16],
+}
+EVIDENCE = {
+    "sightings": [["door", -70, 4.5, 0.5, 17], ["guest", None, 0.2, 0.2, 1]],
+    "read": {"passes_30d": "5", "member.balance": "withheld"},
+    "caps": [["one alert to floor a visit", 0, 1]],
+}
+EVENT = f"{int((START + 1) * 1000):012x}"
+EVENT = f"{EVENT[:8]}-{EVENT[8:]}-7d20-9c55-3f1d2a4b6c88"
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    speak("zh")
+    yield
+    speak("en")
+
+
+def heard(t: float, rssi: int | None = -65, receiver: str = "door", member: str = "anna-0001") -> Heard:
+    return Heard(START + t, member, receiver, "ble", rssi, Trust.HINT, "ibeacon")
+
+
+def fired() -> DecisionRow:
+    detail = {**DETAIL, **EVIDENCE}
+    return DecisionRow("1", START + 1, "anna-0001", "v-1", "returning-member", "fired", detail, EVENT, "a-5be0")
+
+
+def silent(number: int, reason: str, line: int = 7) -> DecisionRow:
+    detail = {**DETAIL, "reason": reason, "line": line, "item": 1}
+    return DecisionRow(f"s{number}", START + number, "anna-0001", "v-1", "window-regular", "condition", detail)
+
+
+def test_receivers_that_hear_the_same_frames_have_a_spell_each_in_whatever_order() -> None:
+    frames = [heard(n / 4, -65, receiver) for n in range(8) for receiver in ("door", "shelf")]
+    first, second = Recent({"door"}), Recent({"door"})
+    for frame in frames:
+        first.hear(frame)
+    for frame in sorted(frames, key=lambda frame: (frame.t, frame.receiver == "door")):
+        second.hear(frame)
+    told = [["door", -70, 2.0, 0.2, 8], ["shelf", -70, 2.0, 0.2, 8]]
+    assert first.told("anna-0001", START + 2, zones=True) == second.told("anna-0001", START + 2, zones=True) == told
+
+
+def test_a_pause_begins_a_spell_anew() -> None:
+    recent = Recent({"door"})
+    for t in (0, 9, 60):
+        recent.hear(heard(t))
+    assert recent.told("anna-0001", START + 61, zones=True) == [["door", -70, 1.0, 1.0, 1]]
+
+
+def test_frames_of_one_receiver_and_band_are_one_spell() -> None:
+    recent = Recent({"door"})
+    for frame in (heard(0, -65), heard(1, -69), heard(2, -71), heard(3, -50, "shelf"), heard(4, None, "guest")):
+        recent.hear(frame)
+    assert recent.told("anna-0001", START + 5, zones=True) == [
+        ["door", -70, 5.0, 4.0, 2],
+        ["door", -80, 3.0, 3.0, 1],
+        ["shelf", -50, 2.0, 2.0, 1],
+        ["guest", None, 1.0, 1.0, 1],
+    ]
+
+
+def test_without_consent_to_zones_the_door_alone_is_told() -> None:
+    recent = Recent({"door"})
+    recent.hear(heard(0, -50, "shelf"))
+    recent.hear(heard(1))
+    assert recent.told("anna-0001", START + 1, zones=False) == [["door", -70, 0.0, 0.0, 1]]
+
+
+def test_a_member_who_goes_is_forgotten_and_a_clock_that_is_set_moves_what_was_heard() -> None:
+    recent = Recent({"door"})
+    recent.hear(heard(0))
+    recent.hear(heard(0, member="bert-0002"))
+    recent.redate(3600)
+    assert recent.told("anna-0001", START + 3600, zones=True) == [["door", -70, 0.0, 0.0, 1]]
+    recent.forget("anna-0001")
+    assert recent.told("anna-0001", START + 3600, zones=True) == []
+    assert recent.told("bert-0002", START + 3600, zones=True) != []
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(-127, 20), st.sampled_from(["door", "shelf"]))))
+def test_of_whatever_is_heard_a_handful_is_kept(frames: list[tuple[float, int, str]]) -> None:
+    """A member has no more spells than the bound, each a band of one receiver that some frame lies in."""
+    recent = Recent({"door"})
+    for t, rssi, receiver in frames:
+        recent.hear(heard(t, rssi, receiver))
+    told = recent.told("anna-0001", START, zones=True)
+    assert len(told) <= MOST_SPELLS
+    assert all(low % 10 == 0 and frames >= 1 and since >= until for _, low, since, until, frames in told)
+    bands = {(receiver, rssi // 10 * 10) for _, rssi, receiver in frames}
+    assert {(receiver, low) for receiver, low, *_ in told} <= bands
+    assert bool(told) == bool(frames)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_shape_of_a_reason_has_a_chinese_twin(template: str) -> None:
+    assert template in CHINESE
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("passes_30d is 2, needs >= 4", "passes_30d 为 2，需要 >= 4"),
+        ("facts.new_arrivals is false", "facts.new_arrivals 为 false"),
+        ("member.balance is withheld, needs < 20", "member.balance 为 不显示，需要 < 20"),
+        ("tier is missing", "缺少 tier"),
+        ("hint, needs fresh because balance is private", "可信度为 hint，需要 fresh，因为 balance 是隐私"),
+        ("quiet hours", "安静时段"),
+        ("window-regular: no consent to offers", "window-regular：未同意“优惠”"),
+        ("frames of others", "其他人的帧"),
+        ("one alert to floor a visit", "每次到店对 floor 组只提醒一次"),
+        ("one offer from outside a visit", "每次到店在店外只触发一次优惠"),
+        ("the member denies offers:alcohol", "会员拒绝 offers:alcohol"),
+        ("5 min after coming in, needs within 2 min", "进店已 5 min，需要在 2 min 内"),
+        ("at most 1 per visit", "每次到店最多 1 次"),
+        ("at most 3 answers a visit", "每次到店最多 3 次应要求的提醒"),
+        ("facts.rain is not as declared", "facts.rain 与声明的类型不符"),
+        ('tier is "x is missing"', 'tier 为 "x is missing"'),
+        ("release refused", "release 未被接受"),
+        ("n is 1, needs > 2; facts.open is stale (3 h)", "n 为 1，需要 > 2；facts.open 已过期（3 h）"),
+        ("of a shape that nobody knows", "of a shape that nobody knows"),
+        ("", ""),
+    ],
+)
+def test_a_reason_is_said_again_in_chinese(english: str, expected: str) -> None:
+    assert retold(english) == expected
+
+
+def test_in_english_a_reason_stays_as_it_is() -> None:
+    assert retold("passes_30d is 2, needs >= 4") == "passes_30d is 2, needs >= 4"
+
+
+LINE = "14:03:11 card …c2, entrance, no alert: passes_30d is 2, needs >= 4 (returning-member, line 7)"
+ZH = (
+    "14:03:11 卡 …c2，entrance，无提醒：passes_30d 为 2，需要 >= 4，"
+    "而这位会员在过去的三十天里只来过两次（window-regular，行 7）"
+)
+
+
+@pytest.mark.parametrize("text", [LINE, ZH, "", "x" * 200, "14:03:11 " + "x" * 100 + " y"])
+def test_a_line_is_folded_to_a_terminal_and_stays_whole_elsewhere(text: str) -> None:
+    assert list(fold(text, None, " " * 9)) == [text]
+    parts = list(fold(text, 80, " " * 9))
+    assert "".join(parts).replace(" ", "") == text.replace(" ", "")
+    if "x" * 100 not in text:
+        assert all(columns(part) <= 80 for part in parts)
+    assert all(part.startswith(" " * 9) for part in parts[1:])
+
+
+@asynccontextmanager
+async def a_store(folder: Path, *rows: DecisionRow) -> AsyncIterator[Store]:
+    store = await Store.open(folder)
+    try:
+        out = Outcome(decisions=list(rows))
+        out.put(StateRow(RULE_TEXT, SHA256, TEXT))
+        await store.commit(out)
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("subject", ["a-5be0", "v-1", EVENT])
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_a_story_has_what_was_heard_read_and_capped_and_the_rules_text(
+    tmp_path: Path, subject: str, *, is_folded: bool
+) -> None:
+    async def run() -> None:
+        async with a_store(tmp_path, fired()) as store:
+            if is_folded:
+                await store.close_days(START, SHANGHAI)
+            found = await story(store, SHANGHAI, subject)
+        (told,) = found.decisions
+        assert (told.subject, told.sha256) == ("a-5be0", SHA256[:16])
+        assert [(rule.rule, rule.text) for rule in found.rules or []] == [("returning-member", TEXT)]
+        lines = list(lines_of(found))
+        assert lines[0].endswith("14:00:01 returning-member, entrance, card: fired a-5be0")
+        assert "  heard 13:59:56 – 14:00:00 door, -70 … -61 dBm, 17 frames" in lines
+        assert "  heard 14:00:00 – 14:00:00 guest, connected, 1 frames" in lines
+        assert "  read member.balance: withheld" in lines
+        assert "  cap: one alert to floor a visit, used 0 of 1" in lines
+        assert "  | - name: returning-member" in lines
+
+    asyncio.run(run())
+
+
+def test_silences_are_counted_by_rule_and_reason_with_the_latest(tmp_path: Path) -> None:
+    rows = [silent(1, "passes_30d is 1, needs >= 4"), silent(2, "passes_30d is 2, needs >= 4"), silent(3, "x", 9)]
+
+    async def run() -> None:
+        async with a_store(tmp_path, fired(), *rows) as store:
+            before = await silences(store, START, {"frames of others": 3})
+            await store.close_days(START, SHANGHAI)
+            assert await silences(store, START, {"frames of others": 3}) == before
+            later = await silences(store, START + 2, {})
+            about = await story(store, SHANGHAI, "v-1")
+        assert [(each.line, each.reason, each.count) for each in before.silences or []] == [
+            (7, "passes_30d is 2, needs >= 4", 2),
+            (9, "x", 1),
+        ]
+        assert [each.count for each in later.silences or []] == [1, 1]
+        assert [each.count for each in about.silences or []] == [2, 1]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("subject", ["a-0", "v-0", "f-0", "0199f0c4-52b8-7a31-8c06-2d9e5b1f7a40", "?"])
+def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path, subject: str) -> None:
+    async def run() -> None:
+        async with a_store(tmp_path, fired()) as store:
+            assert (await story(store, SHANGHAI, subject)).decisions == []
+
+    asyncio.run(run())
