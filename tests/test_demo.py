@@ -9,6 +9,9 @@ import pytest
 from virtual_client import SHOP, VirtualClient
 from virtual_daemon import COMMAND, environment
 
+from gateway.demo.scenes import SCENES
+from rules.chinese import CHINESE
+
 WORDS = [
     *("online", "crowd", "alert", "alert", "claim", "silence", "offer"),
     *("crash", "degraded", "online", "removed", "audit"),
@@ -48,6 +51,36 @@ def test_every_step_is_seen_in_order_as_described_and_nothing_of_strangers_is_fo
     lines = output.splitlines()
     assert [line.split()[0] for line in lines[1:]] == WORDS
     assert "0 found" in lines[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_scene_is_told_in_the_readers_language_from_what_was_seen(tmp_path: Path) -> None:
+    chinese = environment(TMPDIR=str(tmp_path), LC_ALL="zh_CN.UTF-8", PYTHONUTF8="1")
+    with subprocess.Popen(
+        [*COMMAND, "demo", "--all", "--fast"],
+        cwd=tmp_path,
+        env=chinese,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        invitation = re.search(r"mosquitto_sub .* -p (\d+) -t '([^']+)'", demo.stdout.readline())
+        assert invitation is not None
+        with VirtualClient(int(invitation[1]), "listener", invitation[2]) as listener:
+            output, errors = demo.stdout.read(), demo.stderr.read()
+            heard = b"".join(message.payload for message in listener.received).decode()
+        assert (demo.wait(timeout=60), errors) == (0, "")
+    lines = output.split("\n")
+    titles = [line for line in lines if re.match(r"[ \d]\d  ", line)]
+    assert titles == [f"{scene.number:>2}  {CHINESE[scene.name]}" for scene in SCENES]
+    said = [line for line in lines if line.startswith("      发出")]
+    assert len(said) >= len(SCENES) - 1
+    for alert in re.findall(r"(?:short|long): (.+) \(", "\n".join(said)):
+        assert alert in heard
+    told = [line for line in lines if line.startswith("      ") and line not in said]
+    assert [line for line in told if not re.search("[\u4e00-\u9fff]", line[10:])] == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,34 +12,41 @@ from drivers.frames import ibeacon_report, probe_request
 from drivers.simulator import Antenna
 
 PAVEMENT_DBM, DOOR_DBM = -80, -52
+NEAR_DBM = -52  # at the receiver beside which somebody stands
 CARD_EVERY_S = 0.2
 STRANGER_DBM = (-84, -72)
 
 
 class World:
-    """Two antennas beside the door: what a Bluetooth adapter and a Wi-Fi interface in monitor mode would hear."""
+    """Two antennas beside the door: what a Bluetooth adapter and a Wi-Fi interface in monitor mode would hear.
 
-    def __init__(self, folder: Path, seed: int = 1) -> None:
+    There may be `more` of the first kind elsewhere in the shop, by name.
+    """
+
+    def __init__(self, folder: Path, seed: int = 1, more: Sequence[str] = ()) -> None:
         self.door = Antenna(folder / "door.sock")
         self.air = Antenna(folder / "air.sock")
+        self._more = {name: Antenna(folder / f"{name}.sock") for name in more}
         self._random = Random(seed)
         self.strangers: set[bytes] = set()
         self.frames = 0
 
     def open(self) -> None:
-        self.door.appear()
-        self.air.appear()
+        for antenna in (self.door, self.air, *self._more.values()):
+            antenna.appear()
 
     def close(self) -> None:
-        self.door.vanish()
-        self.air.vanish()
+        for antenna in (self.door, self.air, *self._more.values()):
+            antenna.vanish()
 
-    async def stand(self, card: bytes, dbm: int, seconds: float) -> None:
+    async def stand(self, card: bytes, dbm: int, seconds: float, near: str = "") -> None:
         """Let somebody with a card stand somewhere for a while; a card that is carried has its own static address."""
         address = b"\xc0" + card[-5:]
         for _ in range(max(1, round(seconds / CARD_EVERY_S))):
             level = dbm + round(self._random.gauss(0, 2))
             await self.door.send(ibeacon_report(address, level, card))
+            if near:
+                await self._more[near].send(ibeacon_report(address, NEAR_DBM, card))
             await asyncio.sleep(CARD_EVERY_S)
 
     async def stand_until(self, card: bytes, dbm: int, happened: Callable[[], bool], longest_s: float) -> None:
