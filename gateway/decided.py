@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from gateway.contract.reading import Json
 from gateway.events import StateRow
@@ -49,7 +50,7 @@ def detail(situation: Situation, credential: str, decision: Decision, text: str)
         "trust": situation.trust.word,
         "credential": credential,
         "reason": decision.reason,
-        "file": decision.file,
+        "file": Path(decision.file).name,
         "line": decision.line,
         "text": text[:NAMED_BY],
     }

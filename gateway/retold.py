@@ -21,6 +21,9 @@ CARRIED = {
 """What a user calls a credential of each kind."""
 
 TEMPLATES = (
+    "no device of group {group} is online",
+    "receiver {name} is {state}: {why}",
+    "receiver {name} is {state}",
     "{rule}: no consent to {purpose}",
     "no consent to {purpose}",
     "the member denies {what}",

@@ -6,7 +6,7 @@ that one, and any other comes after those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -93,26 +93,30 @@ def make_rulebook(config: Config, sources: Sequence[Source]) -> Rulebook:
     return Rulebook(tuple(sources), tuple(rules))
 
 
-def read_rulebook(config: Config) -> Rulebook:
-    """Read what is to be in force, as it lies on the disk now. Raises ConfigError with all that is wrong."""
-    put = {file.name: file for file in put_files(config.gateway.state)}
+def read_rulebook(config: Config, aside: Collection[Path] = ()) -> Rulebook:
+    """Read what is to be in force, as it lies on the disk now, but for what the back end put in the files `aside`.
+
+    Raises ConfigError with all that is wrong.
+    """
+    put = {file.name: file for file in put_files(config.gateway.state) if file not in aside}
     files = [put.pop(file.name, file) for file in config.rule_files]
     return make_rulebook(config, _read([*files, *put.values()]))
 
 
-def read_named(config: Config) -> Rulebook:
-    """Read the files that the configuration names alone. Raises ConfigError with all that is wrong."""
-    return make_rulebook(config, _read(config.rule_files))
-
-
-def rules_in_force(config: Config) -> tuple[Rulebook, tuple[Fault, ...]]:
-    """Read the rules that a gateway begins with; what the back end put is left aside, with the reason, where it does
+def rules_in_force(config: Config) -> tuple[Rulebook, list[Fault]]:
+    """Read the rules that a gateway begins with, and why some are left aside: of what the back end put, that which does
     not fit the configuration any more. Raises ConfigError where the configuration's own are wrong.
     """
-    try:
-        return read_rulebook(config), ()
-    except ConfigError as error:
-        return read_named(config), error.faults
+    put, faults = put_files(config.gateway.state), list[Fault]()
+    aside: set[Path] = set()
+    while True:
+        try:
+            return read_rulebook(config, aside), faults
+        except ConfigError as error:
+            if aside.issuperset(put):
+                raise
+            faults += error.faults
+            aside |= {file for file in put if any(fault.file == str(file) for fault in error.faults)} or set(put)
 
 
 def put_files(state: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from gateway.conductor import Conductor
 from gateway.config import Config
 from gateway.configfile import ConfigError
 from gateway.contract.reading import RefusedError
-from gateway.rulebook import FOLDER, Rulebook, changed, make_rulebook, read_rulebook
+from gateway.rulebook import FOLDER, Rulebook, changed, make_rulebook, rules_in_force
 
 if TYPE_CHECKING:
     from drivers.driver import Clock
@@ -38,15 +38,20 @@ class RuleKeeper:
         self._changing = asyncio.Lock()
 
     async def reload(self) -> None:
-        """Read the files anew; where anything is wrong, say what, and leave all as it is."""
+        """Read the files anew; where anything is wrong, say what, and leave all as it is.
+
+        What the back end put and does not fit any more is left aside, as at the start.
+        """
         async with self._changing:
             try:
-                book = await asyncio.to_thread(read_rulebook, self._config)
+                book, aside = await asyncio.to_thread(rules_in_force, self._config)
             except ConfigError as error:
                 for fault in error.faults:
                     log.error("%s", fault)
                 log.error("the rules stay as they are, version %s", self.book.version)
                 return
+            for fault in aside:
+                log.error("%s", fault)
             self._enforce(book)
 
     async def put(self, name: str, text: str | None) -> Rulebook:

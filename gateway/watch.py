@@ -106,7 +106,7 @@ def _heard(entry: dict[str, Any]) -> str:
 def _counts(entry: dict[str, Any]) -> str:
     radios = ", ".join(f"{name} {told(state)}" for name, state in entry["receivers"].items())
     counts = ", ".join(f"{number} {retold(cause)}" for cause, number in entry["counts"].items())
-    parts = (f"{told(entry['state'])}: {radios}", *entry["reasons"], counts)
+    parts = (f"{told(entry['state'])}: {radios}", *map(retold, entry["reasons"]), counts)
     return " · ".join(part for part in parts if part)
 
 

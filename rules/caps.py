@@ -94,8 +94,13 @@ class Ledger:
         self._swept = -math.inf
 
     def standing(self, rule: Rule, situation: Situation) -> tuple[Standing, ...]:
-        """Return all caps that the rule's action is under, as they stand before it."""
-        return tuple(self._standings(rule, situation))
+        """Return the caps that the rule's action is under, as they stand before it, up to the first that refuses it."""
+        found: list[Standing] = []
+        for each in self._standings(rule, situation):
+            found.append(each)
+            if each.used >= each.most:
+                break
+        return tuple(found)
 
     def _standings(self, rule: Rule, situation: Situation) -> Iterator[Standing]:
         account = self._accounts.get(situation.member.id, _NOBODY)

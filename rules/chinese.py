@@ -22,6 +22,7 @@ _DOCUMENTS = {
     "one of {words}": "以下之一：{words}",
     "a mapping": "一组“键: 值”",
     "a list": "列表",
+    "an empty list": "空列表",
     "a single value": "单个值",
     "nothing": "空值",
     "text": "文字",
@@ -378,6 +379,15 @@ _RULE_TESTS = {
     "{what} does not go with {name}": "{what} 不能和 {name} 一起写",
     "{word} is said to an alert, and {rule} makes an offer": "{word} 是对提醒说的，而 {rule} 发出优惠",
     "{word} is said of an offer, and {rule} raises an alert": "{word} 说的是优惠，而 {rule} 发出提醒",
+    "1 test: {passed} passed, {failed} failed": "1 个测试：{passed} 个通过，{failed} 个失败",
+    "{tests} tests: {passed} passed, {failed} failed": "{tests} 个测试：{passed} 个通过，{failed} 个失败",
+    "{name}, at {time}": "{name}，第 {time}",
+    "was not asked": "没有被询问",
+    "{rule} fires in no test": "没有测试使 {rule} 触发",
+    "in no test does `{condition}` alone keep {rule} silent": "没有测试只因 `{condition}` 使 {rule} 不触发",
+    "{fired} of {rules} rules fired, {decided} of {items} conditions decided": (
+        "{rules} 条规则中 {fired} 条触发过，{items} 个条件中 {decided} 个起过决定作用"
+    ),
     "this test says what is heard, expected heard here too": "这个测试写的是接收到的信号，此处也应写 heard",
 }
 
@@ -480,6 +490,9 @@ _REASONS = {
     "at most {times} {sort} a {period}": "每{period}最多 {times} 次{sort}",
     "{name} is not as declared": "{name} 与声明的类型不符",
     "{action} refused": "{action} 未被接受",
+    "no device of group {group} is online": "组 {group} 没有设备在线",
+    "receiver {name} is {state}: {why}": "接收器 {name} {state}：{why}",
+    "receiver {name} is {state}": "接收器 {name} {state}",
     "not now, until {until}": "会员说了“现在不用”，到 {until} 为止",
     "cooldown of {span}": "冷却 {span}",
     "{what}; {note}": "{what}；{note}",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rules.caps import Ledger
 from rules.condition import Condition, Observation, Reading, judge, judge_unless
 from rules.engine import Engine
+from rules.messages import say
 from rules.model import Rule
 from rules.situation import Decision, Situation
 
@@ -70,10 +71,13 @@ class _Record:
     def gaps(self) -> Iterator[Gap]:
         rule = self.rule
         if not self.has_fired:
-            yield Gap(rule.file, rule.line, f"{rule.name} fires in no test")
+            yield Gap(rule.file, rule.line, say("{rule} fires in no test", rule=rule.name))
         for number, item in enumerate(self.items):
             if number not in self.decided:
-                what = f"in no test does `{' '.join(item.text.split())}` alone keep {rule.name} silent"
+                condition = " ".join(item.text.split())
+                what = say(
+                    "in no test does `{condition}` alone keep {rule} silent", condition=condition, rule=rule.name
+                )
                 yield Gap(rule.file, item.line, what)
 
 
@@ -106,7 +110,13 @@ class Coverage:
         records = self._records.values()
         fired, items = sum(record.has_fired for record in records), sum(len(record.items) for record in records)
         decided = sum(len(record.decided) for record in records)
-        return f"{fired} of {len(records)} rules fired, {decided} of {items} conditions decided"
+        return say(
+            "{fired} of {rules} rules fired, {decided} of {items} conditions decided",
+            fired=fired,
+            rules=len(records),
+            decided=decided,
+            items=items,
+        )
 
 
 def _key(file: str, rule: str) -> tuple[Path, str]:

@@ -116,7 +116,9 @@ class Node:
     def _shape(self) -> str:
         if self.is_null():
             return say("nothing")
-        return say("a mapping" if self.is_mapping() else "a list" if self.is_sequence() else "a single value")
+        if self.is_sequence():
+            return say("a list" if self.items() else "an empty list")
+        return say("a mapping" if self.is_mapping() else "a single value")
 
     def unexpected(self, expected: str) -> None:
         """Add the fault that something else should stand here."""

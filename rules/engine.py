@@ -250,7 +250,7 @@ def _purposes(rule: Rule, situation: Situation) -> frozenset[str]:
     """Name the purposes that it takes. Where a member is, but for the door, is for those who consented to `zones`."""
     purpose = "recognise" if isinstance(rule.action, Alert) else "offers"
     at_door = situation.zone is not None and situation.zone.kind == "door"
-    located = situation.trigger in _LOCATED and not at_door
+    located = (situation.trigger in _LOCATED or rule.on.zone is not None) and not at_door
     return frozenset({purpose, "zones"} if located else {purpose})
 
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from rules.cases import Case, Expectation, Said, Scenario, Step
 from rules.coverage import Coverage, Witness
 from rules.document import Fault, Faults, duration_text
+from rules.messages import say
 from rules.playing import Drive, drive_presence
 from rules.scenario import load_scenario
 
@@ -70,9 +71,15 @@ def run_rule_tests(files: Iterable[Path], out: TextIO, err: TextIO, manner: Mann
         print(gap, file=out)
     tests, failed = sum(report.tests for report in reports), sum(report.failed for report in reports)
     if tests:
-        print(f"{tests} {'test' if tests == 1 else 'tests'}: {tests - failed} passed, {failed} failed", file=out)
+        print(_summary(tests, failed), file=out)
         print(coverage.summary(), file=out)
     return max((report.status for report in reports), default=2) or int(bool(gaps))
+
+
+def _summary(tests: int, failed: int) -> str:
+    if tests == 1:
+        return say("1 test: {passed} passed, {failed} failed", passed=1 - failed, failed=failed)
+    return say("{tests} tests: {passed} passed, {failed} failed", tests=tests, passed=tests - failed, failed=failed)
 
 
 def run_test_file(file: Path, coverage: Coverage, drive: Drive = drive_presence) -> Report:
@@ -103,7 +110,7 @@ def _engine(scenario: Scenario, case: Case) -> Witness:
 
 
 def _compare(file: str, case: Case, step: Step, said: list[Said]) -> Iterator[Failure]:
-    title = f"{case.name}, at {duration_text(step.at)}"
+    title = say("{name}, at {time}", name=case.name, time=duration_text(step.at))
     left = list(said)
     for expected in step.expected:
         came = _nearest(expected, left)
@@ -130,7 +137,7 @@ def _nearest(expected: Expectation, said: Iterable[Said]) -> Said | None:
 def _came(expected: Expectation, said: Said | None) -> str:
     """Describe what came, as far as the expectation speaks of it; all of it where another kind of thing came."""
     if said is None:
-        return "was not asked"
+        return say("was not asked")
     fields = said.fields
     if said.kind == expected.kind:
         alike = said.kind != "silent" or fields["outcome"] == expected.fields["outcome"]

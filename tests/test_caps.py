@@ -421,7 +421,7 @@ def test_tokens_are_forgotten_a_week_after_their_time_and_with_the_member() -> N
     assert ledger.member_of("f-99") is None
 
 
-def test_how_the_caps_stand_is_told() -> None:
+def test_how_the_caps_stand_is_told_up_to_the_one_that_refuses() -> None:
     (rule,) = rules(f"on: arrived, {OFFER}, at_most: 2 per day")
     ledger = Ledger()
     assert ledger.standing(rule, situation()) == (
@@ -434,14 +434,17 @@ def test_how_the_caps_stand_is_told() -> None:
     sent(ledger, rule, 1)
     assert ledger.outcome("m-1", "f-0", "dismissed", at(0))
     assert ledger.outcome("m-1", "f-1", "dismissed", at(0))
-    assert ledger.standing(replace(rule, cooldown_s=60.0), situation(visit="v-1")) == (
-        ("one offer from inside a visit", 1, 1),
+    before = (
+        ("one offer from inside a visit", 0, 1),
         ("at most 6 offers a day", 2, 6),
         ("at most 12 offers a week", 2, 12),
-        ("at most 2 per day", 2, 2),
-        ("cooldown of 1 min, until 2026-11-22 12:31", 1, 1),
-        ("not redeemed, so once in 2 days", 1, 1),
     )
+    again, free = situation(visit="v-9"), replace(rule, at_most=())
+    assert ledger.standing(rule, again) == (*before, ("at most 2 per day", 2, 2))
+    rests = ("cooldown of 1 min, until 2026-11-22 12:31", 1, 1)
+    assert ledger.standing(replace(free, cooldown_s=60.0), again) == (*before, rests)
+    assert ledger.standing(free, again) == (*before, ("not redeemed, so once in 2 days", 1, 1))
+    assert ledger.standing(rule, situation(visit="v-1")) == (("one offer from inside a visit", 1, 1),)
 
 
 @pytest.mark.parametrize(
@@ -451,7 +454,7 @@ def test_how_the_caps_stand_is_told() -> None:
         ("one offer in 2 h for who is not here", "不在店内的会员 2 h 内只有一次优惠"),
         ("at most 6 alerts a day", "每天最多 6 次主动提醒"),
         ("at most 12 offers a week", "每周最多 12 次优惠"),
-        ("at most 3 answers a visit", "每到店最多 3 次应要求的提醒"),
+        ("at most 3 answers a visit", "每次到店最多 3 次应要求的提醒"),
         ("not now, until 2026-11-29 12:30", "会员说了“现在不用”，到 2026-11-29 12:30 为止"),
         ("cooldown of 3 days, until 2026-11-25 12:30", "冷却 3 days，到 2026-11-25 12:30 为止"),
         ("not redeemed, so once in 2 days", "优惠未被使用，因此 2 天一次"),

@@ -282,3 +282,15 @@ def test_a_claims_follow_up_takes_no_consent_to_zones(shop: Any) -> None:
     hear(core, adverts(8, 10, -55, "shelf"))
     (fetched,) = said(claim(core, 20, alert, "serious"), "alert.raised")
     assert (fetched.topic, fetched.data["zone"]) == ("alerts/design", None)
+
+
+@pytest.mark.parametrize(("purposes", "expected"), [(("recognise",), 0), (("recognise", "zones"), 1)])
+def test_a_rule_that_names_a_zone_takes_consent_to_zones_whatever_it_waits_for(
+    shop: Any, purposes: tuple[str, ...], expected: int
+) -> None:
+    rule = "- {name: shoes, on: {claimed, zone: {kind: shelf}}, alert: {group: design, text: '{greeting}'}}\n"
+    inside = rule.replace("shoes", "unknown").replace("shelf", "inside")
+    core = a_core(a_member(purposes=purposes), config=shop(GREET + rule + inside))
+    (alert,) = said(hear(core, come_in()), "alert.raised")
+    hear(core, adverts(8, 10, -55, "shelf"))
+    assert len(said(claim(core, 20, alert, "claim"), "alert.raised")) == expected

@@ -158,6 +158,8 @@ def test_every_shape_of_a_reason_has_a_chinese_twin(template: str) -> None:
         ("facts.rain is not as declared", "facts.rain 与声明的类型不符"),
         ('tier is "x is missing"', 'tier 为 "x is missing"'),
         ("release refused", "release 未被接受"),
+        ("no device of group floor is online", "组 floor 没有设备在线"),
+        ("receiver door is deaf: no beacon", "接收器 door 收不到信号：no beacon"),
         ("n is 1, needs > 2; facts.open is stale (3 h)", "n 为 1，需要 > 2；facts.open 已过期（3 h）"),
         ("of a shape that nobody knows", "of a shape that nobody knows"),
         ("", ""),

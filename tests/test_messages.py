@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SPEAKERS = (
     *(ROOT / "rules" / f"{name}.py" for name in ("actions", "composer", "condition", "context", "declarations")),
     *(ROOT / "rules" / f"{name}.py" for name in ("document", "hours", "loader", "payload", "text", "triggers")),
-    *(ROOT / "rules" / f"{name}.py" for name in ("scenario", "steps", "vocabulary")),
+    *(ROOT / "rules" / f"{name}.py" for name in ("coverage", "rule_tests", "scenario", "steps", "vocabulary")),
     ROOT / "gateway" / "crowd" / "settings.py",
     *(ROOT / "gateway" / "calibrate" / f"{name}.py" for name in ("amend", "crowd", "marks", "report", "walk", "zones")),
     ROOT / "gateway" / "guest" / "settings.py",

@@ -12,11 +12,12 @@ from virtual_core import CONFIG, LEVELS, START, a_core, adverts, come_in, hear
 
 from gateway.conductor import Conductor
 from gateway.config import Config, Gateway
+from gateway.configfile import ConfigError
 from gateway.contract.reading import RefusedError
 from gateway.core import Core
 from gateway.events import Outcome
 from gateway.identity.personal import refuse_personal_page
-from gateway.rulebook import Rulebook, read_rulebook
+from gateway.rulebook import Rulebook, read_rulebook, rules_in_force
 from gateway.rulekeeper import RuleKeeper
 
 DAY_S = 86400.0
@@ -124,6 +125,21 @@ def test_a_text_that_is_wrong_is_refused_with_its_place_and_changes_nothing(
         assert str(tmp_path) not in refused.value.message
         assert not (tmp_path / "rules").exists()
         assert shop.fired(0) == ["greet"]
+
+    play(tmp_path, scene)
+
+
+def test_what_was_put_and_does_not_fit_any_more_is_left_aside_and_no_more_than_that(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        await shop.keeper.put("fits.yaml", WINDOW)
+        attic = "- {name: up, on: arrived, alert: {group: attic, text: x}}\n"
+        (tmp_path / "rules" / "attic.yaml").write_text(attic, encoding="utf-8")
+        book, faults = rules_in_force(shop.config)
+        assert [rule.name for rule in book.rules] == ["greet", "window"]
+        assert [Path(fault.file).name for fault in faults] == ["attic.yaml"]
+        shop.file.write_text(BROKEN, encoding="utf-8")
+        with pytest.raises(ConfigError, match="arived"):
+            rules_in_force(shop.config)
 
     play(tmp_path, scene)
 

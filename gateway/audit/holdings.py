@@ -230,8 +230,9 @@ class Audit:
         self._fault("rows of kind {kind} are held too long: the running gateway deletes them", kind=what)
 
     def _look_for_traces(self, what: str, value: Any, passing: Collection[str] = ()) -> None:
-        for found in set(traces(value, self._known)).difference(passing):
-            self._fault("a row of kind {kind} holds {what}", kind=what, what=say(found))
+        for found in traces(value, self._known):
+            if found not in passing:
+                self._fault("a row of kind {kind} holds {what}", kind=what, what=say(found))
 
     def _tell_what_is_held(self, graves: int) -> None:
         counts, held = self._counts, self.report.held
