@@ -16,9 +16,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from measuring import Side, compare, line, say  # noqa: E402
 from virtual_situation import ENTRANCE, NOON, PAVEMENT, member, situation  # noqa: E402
 
-from rules.caps import Caps, Ledger  # noqa: E402
+from rules.caps import Ledger  # noqa: E402
 from rules.document import Faults  # noqa: E402
 from rules.engine import Engine  # noqa: E402
+from rules.limits import Caps  # noqa: E402
 from rules.loader import Source, load_sources  # noqa: E402
 from rules.model import Rule  # noqa: E402
 

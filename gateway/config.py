@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from drivers.channels import DWELL_S
-from rules.caps import Caps
 from rules.hours import Hours as Hours
+from rules.limits import Caps
 
 ZoneKind = Literal["outside", "door", "inside", "shelf"]
 DriverName = Literal["ble", "wifi", "hostapd", "app", "simulator"]

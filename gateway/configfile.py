@@ -29,8 +29,8 @@ from gateway.guest.settings import read_guest
 from gateway.layout import Layout
 from gateway.mqtt.address import Address, parse_url
 from gateway.shipped import shipped_folder, shipped_rules, start_file
-from rules.caps import MOST, Caps
 from rules.document import Fault, Faults, Node, did_you_mean, each, read_document, read_duration
+from rules.limits import MOST, Caps
 from rules.loader import load_rules
 from rules.messages import say
 from rules.model import Rule

@@ -14,8 +14,9 @@ from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.identifiers import Identifiers
 from gateway.inputs import OutcomeTold
 from gateway.recent import Recent
-from rules.caps import Caps, Ledger
+from rules.caps import Ledger
 from rules.engine import Engine
+from rules.limits import Caps
 from rules.situation import AlertAction, Decision, Situation, ZoneView
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from rules.account import NOT_NOW_S, Account, Fired, Reached, reaching
 from rules.document import duration_text
+from rules.limits import Caps
 from rules.model import AtMost, Rule
 from rules.offers import DAY_S, Word
 from rules.situation import Situation
@@ -26,32 +26,6 @@ ANSWERS_PER_VISIT = 3
 LONGEST_REST = 90  # days between offers that nobody redeems
 
 Json = Any
-
-
-MOST: Final = {
-    "alerts_per_day": 6,
-    "alerts_per_week": 18,
-    "offers_per_day": 6,
-    "offers_per_week": 12,
-    "answers_per_day": 9,
-}
-"""What no configuration goes beyond, by the name of the cap."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """How often one member is reached at most, over all rules; answers are alerts that somebody asked for."""
-
-    alerts_per_day: int = MOST["alerts_per_day"]
-    alerts_per_week: int = MOST["alerts_per_week"]
-    offers_per_day: int = MOST["offers_per_day"]
-    offers_per_week: int = MOST["offers_per_week"]
-    answers_per_day: int = MOST["answers_per_day"]
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not 0 <= value <= MOST[name]:
-                raise ValueError(f"{name} is {value}, expected 0 to {MOST[name]}")
 
 
 class Standing(NamedTuple):

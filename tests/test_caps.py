@@ -16,7 +16,8 @@ from virtual_rules import ALERT, OFFER, rules
 from virtual_situation import ENTRANCE, NOON, PAVEMENT, SHOES, member, situation
 
 from gateway.retold import retold
-from rules.caps import MOST, Caps, Ledger, refusal_of
+from rules.caps import Ledger, refusal_of
+from rules.limits import MOST, Caps
 from rules.messages import speak
 from rules.model import Alert, AtMost, Rule
 from rules.offers import DAY_S, Word

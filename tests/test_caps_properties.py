@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from virtual_rules import ALERT, OFFER, rules
 from virtual_situation import NOON, PAVEMENT, SHOES, member, situation
 
-from rules.caps import MOST, Caps, Ledger, refusal_of
+from rules.caps import Ledger, refusal_of
+from rules.limits import MOST, Caps
 from rules.model import PERIODS, Alert, AtMost, Rule
 from rules.offers import Word
 from rules.situation import Situation

@@ -15,8 +15,8 @@ from gateway import configfile
 from gateway.config import Config, Group, Hear, Hours, Privacy, Receiver, Staff, Zone
 from gateway.configfile import KEYS, ConfigError, load_config, load_config_and_rules, read_config
 from gateway.layout import ALL_DRIVER_KEYS
-from rules.caps import MOST, Caps
 from rules.document import Faults, Node, read_document
+from rules.limits import MOST, Caps
 from rules.messages import speak
 
 FULL = """\
