@@ -352,6 +352,7 @@ def test_killed_at_random_points_and_cut_off_every_event_arrives_under_one_id(
             if turn == 2:
                 broker.start()
             await asyncio.sleep(1.5)  # everybody leaves
+        await shop.hearing()
 
     with VirtualClient(broker.port, "ledger", f"{ROOT}/#", session_s=3600) as client, shop:
         asyncio.run(play())
