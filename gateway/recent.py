@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from gateway.contract.reading import Json
@@ -10,7 +10,8 @@ from gateway.heard import Heard
 
 BAND_DB = 10
 GAP_S = 10.0  # without a frame, and the next begins a spell
-MOST_SPELLS = 4  # of one member, the newest: each costs a decision some 25 bytes on the disk
+MOST_FRAMES = 24  # of one member, the newest
+MOST_SPELLS = 4  # of those: each costs a decision some 25 bytes on the disk
 MOST_MEMBERS = 10_000
 
 _Band = tuple[str, int | None]
@@ -32,30 +33,23 @@ class _Spell:
 
 
 class Recent:
-    """Keeps a handful of spells for each member who is heard, and no more members than can be here.
+    """Keeps the last frames of each member who is heard, and of no more members than can be here.
 
     `door` names the receivers of door zones.
     """
 
     def __init__(self, door: Iterable[str]) -> None:
         self._door = frozenset(door)
-        self._spells: OrderedDict[str, dict[_Band, _Spell]] = OrderedDict()  # finds its first at once
+        self._frames: OrderedDict[str, deque[Heard]] = OrderedDict()  # finds its first at once
 
     def hear(self, heard: Heard) -> None:
         """Take a frame of a member."""
-        band = heard.receiver, None if heard.rssi is None else heard.rssi // BAND_DB * BAND_DB
-        spells = self._spells.get(heard.member)
-        if spells is None:
-            if len(self._spells) >= MOST_MEMBERS:
-                self._spells.popitem(last=False)
-            spells = self._spells[heard.member] = {}
-        spell = spells.get(band)
-        if spell is not None and heard.t <= spell.until + GAP_S:
-            spell.take(heard.t)
-            return
-        spells[band] = _Spell(heard.t)
-        if len(spells) > MOST_SPELLS:
-            del spells[min(spells, key=lambda band: spells[band].until)]
+        frames = self._frames.get(heard.member)
+        if frames is None:
+            if len(self._frames) >= MOST_MEMBERS:
+                self._frames.popitem(last=False)
+            frames = self._frames[heard.member] = deque(maxlen=MOST_FRAMES)
+        frames.append(heard)
 
     def told(self, member: str, t: float, *, zones: bool) -> list[Json]:
         """Return receiver, band, seconds before `t` of the first and last frame, and frames of each spell, in order.
@@ -64,23 +58,42 @@ class Recent:
         """
         return [
             [receiver, low, round(t - spell.since, 1), round(t - spell.until, 1), spell.frames]
-            for (receiver, low), spell in sorted(self._spells.get(member, {}).items(), key=_order)
+            for (receiver, low), spell in _spells(self._frames.get(member, deque()))
             if zones or receiver in self._door
         ]
 
     def forget(self, member: str) -> None:
-        self._spells.pop(member, None)
+        self._frames.pop(member, None)
 
     def clear(self) -> None:
         """Forget everybody, as at a start."""
-        self._spells.clear()
+        self._frames.clear()
 
     def redate(self, by_s: float) -> None:
         """Take that the clock was set by so much."""
-        for spells in self._spells.values():
-            for spell in spells.values():
-                spell.since += by_s
-                spell.until += by_s
+        for member, frames in self._frames.items():
+            dated = (heard._replace(t=heard.t + by_s) for heard in frames)
+            self._frames[member] = deque(dated, MOST_FRAMES)
+
+
+def _spells(frames: deque[Heard]) -> list[tuple[_Band, _Spell]]:
+    """Put frames together and return the newest spells, in order.
+
+    Of frames of one moment, of which some may be forgotten, none counts.
+    """
+    spells: dict[_Band, _Spell] = {}
+    forgotten = frames[0].t if len(frames) == MOST_FRAMES else None
+    for heard in frames:
+        if heard.t == forgotten:
+            continue
+        band = heard.receiver, None if heard.rssi is None else heard.rssi // BAND_DB * BAND_DB
+        spell = spells.get(band)
+        if spell is not None and heard.t <= spell.until + GAP_S:
+            spell.take(heard.t)
+        else:
+            spells[band] = _Spell(heard.t)
+    newest = sorted(spells.items(), key=lambda item: (item[1].until, *_order(item)))[-MOST_SPELLS:]
+    return sorted(newest, key=_order)
 
 
 def _order(item: tuple[_Band, _Spell]) -> tuple[float, float, str, int]:
