@@ -283,6 +283,7 @@ def test_what_arrived_is_acknowledged_once_it_is_settled(tmp_path: Path) -> None
             settled.set()
             erp.publish("hushbell/v1/s/commands/status", {"number": 2})
             await two.until(lambda: len(two.arrived) == 2)
+            await two.online()
             await two.connection.publish(Outgoing("x", b"the acknowledgements went before this"))
             await two.vanish()
             async with gateway(broker.url, COMMANDS) as three:
