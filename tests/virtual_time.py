@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-QUIET_S = 0.001
+QUIET_S = 0.002
 """How long, in real time, sockets must be silent before virtual time moves on."""
 
 
