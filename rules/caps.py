@@ -113,10 +113,9 @@ class Ledger:
             return self._total(rule, case.local)
         if per == "member":
             return max(case.account.fired.get(rule, Fired()).times, sum(each.rule == rule for each in case.week))
-        if per == "visit" and visit:
-            return sum(each.rule == rule and each.visit == visit for each in case.week)
-        since = self._midnights.since(case.local, WEEK if per == "week" else 1)
-        return sum(each.rule == rule and each.t >= since for each in case.week)
+        since = self._midnights.since(case.local, WEEK if per == "week" or (per == "visit" and visit) else 1)
+        alike = [each for each in case.week if each.rule == rule and each.t >= since]
+        return len(alike) if per != "visit" else sum(each.visit == visit for each in alike)
 
     def _total(self, rule: str, local: datetime) -> int:
         """Count how often a rule fired today, for all members together."""

@@ -99,6 +99,20 @@ def test_a_cap_per_visit_tightens_across_groups_and_sides() -> None:
     assert allowed(ledger, rule, zone=SHOES, visit="v-2") == ""
 
 
+def test_a_cap_per_visit_counts_what_fired_today_outside_any_visit_for_who_is_not_here() -> None:
+    (rule,) = rules(f"on: arrived, {ALERT}, at_most: 1 per visit")
+    ledger, inside = Ledger(), situation()
+    for seen, refusal in [
+        (inside, ""),
+        (nearby := replace(inside, visit=None), ""),
+        (replace(nearby, local=NOON + timedelta(hours=3), decided=nearby.decided + 3 * 3600), "at most 1 per visit"),
+        (replace(nearby, local=NOON + timedelta(days=1), decided=nearby.decided + DAY_S), ""),
+    ]:
+        assert refusal_of(ledger.standing(rule, seen)) == refusal
+        if not refusal:
+            ledger.note(rule, seen)
+
+
 def test_a_member_can_be_forgotten() -> None:
     (rule,) = rules(f"on: arrived, {ALERT}")
     ledger = Ledger()
