@@ -181,7 +181,7 @@ class Decider:
         """Take rules that were read already, so that to change to them takes no time."""
         self._prepared = (files, engine)
 
-    def _change_rules(self, given: RulesChanged, out: Outcome) -> None:
+    def _change_rules(self, given: RulesChanged, _: Outcome) -> None:
         """Decide by other rules; caps, visits and alerts go on, and no dwell that is over is looked at again."""
         files, engine = self._prepared
         if files != given.files:

@@ -87,6 +87,7 @@ class Following:
         zones = "zones" in member.purposes()
         if change.what == "ended":
             self._ended(change, member, out, zones=zones)
+            self._recent.forget(member.id)
             return
         follow = self._follows.get(member.id)
         if follow is None:
@@ -110,7 +111,6 @@ class Following:
             return
         self._announcer.visit(out, change, follow, member)
         self._decide("left", change, member, follow, out)
-        self._recent.forget(member.id)
         out.put(StateRow("visit", member.id, None, member.id))
         stops = tuple(change.visit.route) if zones else ()
         past = Past(follow.alias, follow.since, change.at, follow.arrived is None, stops)

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.contract.events import MemberChanged
 from gateway.contract.words import PURPOSES, By, MemberChangeKind, Purpose
+from gateway.identity.fields import check_moment
 from gateway.identity.member import Member
 
 GONE: tuple[MemberChangeKind, ...] = ("withdrawn", "removed")
@@ -51,13 +52,10 @@ def read(text: str) -> MemberChange:
 
 
 def heard(said: MemberChanged) -> MemberChange:
-    """Take the data of an event. Raises ValueError."""
-    until = None if said.until is None else _read(said.until)
-    return MemberChange(said.member, said.change, said.by, _read(said.at), tuple(said.purposes), until)
-
-
-def _read(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    """Take the data of an event. Raises MemberError."""
+    at = check_moment(said.at, "data.at")
+    until = None if said.until is None else check_moment(said.until, "data.until")
+    return MemberChange(said.member, said.change, said.by, at, tuple(said.purposes), until)
 
 
 def change(before: Member | None, after: Member, by: By, at: float) -> MemberChange | None:

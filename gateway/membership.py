@@ -100,7 +100,7 @@ class Membership:
         if after is None and told.change in GONE:
             await self._erase(told.member, withdrew=told.at if told.is_own_act else None)
         elif before and after and after != before:
-            await self._keep(before, after, None, told.at)
+            await self._keep(before, after, None, self._clock())
 
     async def follow(self) -> bool:
         """Take over what another process changed in the store, and tell whether there was any. Raises StoreError."""

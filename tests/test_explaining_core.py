@@ -56,6 +56,14 @@ def test_a_rule_that_fired_keeps_what_was_heard_read_and_capped(config: Config) 
     assert {(receiver, low) for receiver, low, *_ in row.detail["sightings"]} == {("door", -80), ("door", -50)}
 
 
+def test_a_pass_that_is_over_is_no_evidence_of_the_visit_after_it(config: Config) -> None:
+    points, agreed = {"points": 12.5}, ("recognise",)
+    core = a_core(a_member(purposes=agreed, attributes=points), config=config)
+    out = hear(core, adverts(0, 5, LEVELS["window"]), adverts(600, 6, LEVELS["door"]))
+    (row,) = decided(out, "rich")
+    assert all(first < 60 for _, _, first, *_ in row.detail["sightings"])
+
+
 def test_a_value_that_the_shop_calls_private_is_withheld(config: Config) -> None:
     private = replace(config, privacy=replace(config.privacy, private_attributes=frozenset({"points"})))
     out = hear(a_core(a_member(attributes={"points": 12.5}), config=private), come_in())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_core import CARDS, CONFIG, KEYS, LEVELS, START, a_member, advert, come_in, hear, later, shelf, stranger
@@ -187,6 +188,16 @@ def test_a_journal_that_begins_when_nobody_is_there_needs_none_before_it() -> No
     assert not isinstance(lines[0], Begun) or not lines[0].is_cut
     assert said(played(lines)) == said(out)
     assert out.decisions
+
+
+@pytest.mark.parametrize("by_s", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_makes_nobody_there_longer_or_shorter_ago(by_s: float) -> None:
+    core, recorder = a_recorded_core()
+    hear(core, come_in())
+    core.advance(START + 1000)
+    core.set_clock(START + 1000, by_s)
+    heard = START + 7.5 + by_s  # the last frame
+    assert [recorder.is_quiet(heard + ago_s) for ago_s in (890, 910)] == [False, True]
 
 
 def test_a_journal_that_begins_after_a_restart_goes_on_with_who_is_there() -> None:

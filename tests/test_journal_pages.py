@@ -186,9 +186,11 @@ def test_a_journal_is_written_on_after_somebody_was_erased(tmp_path: Path) -> No
 
 def test_old_journals_go_by_the_day_on_which_they_began(tmp_path: Path) -> None:
     for day in (20, 21, 22):
-        Pages(tmp_path, name_of(day, date(2026, 11, day)), SEALS)
+        begun = Pages(tmp_path, name_of(day, date(2026, 11, day)), SEALS)
+        begun.path.with_suffix(".new").touch()  # the power was cut while it was written anew
     assert prune(tmp_path, date(2026, 11, 22)) == 2
     assert [day_of(path) for path in journals(tmp_path)] == [DAY]
+    assert len(list(begun.path.parent.iterdir())) == 2
     assert day_of(tmp_path / "hushbell.db") is None
 
 

@@ -60,6 +60,14 @@ def test_what_is_told_is_what_changed(before: Member | None, after: Member, said
         assert heard(msgspec.convert(msgspec.to_builtins(told.told(at)), MemberChanged)) == told
 
 
+@pytest.mark.parametrize("t", ["1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("field", ["at", "until"])
+def test_a_time_that_no_record_can_hold_is_not_heard(field: str, t: str) -> None:
+    said = MemberChanged("oX3f-91c2", "paused", [], at(LATER), at(NOW), "guest-page")
+    with pytest.raises(MemberError, match=f"data.{field}"):
+        heard(msgspec.structs.replace(said, **{field: t}))
+
+
 @pytest.mark.parametrize(
     ("by", "said"), [("guest-page", "withdrawn"), ("command-line", "removed"), ("idle", "removed")]
 )

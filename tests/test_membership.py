@@ -195,6 +195,20 @@ def test_what_another_gateway_says_holds_before_any_command_that_comes_after_it(
     play(tmp_path, scene)
 
 
+def test_a_gateway_whose_clock_is_ahead_does_not_take_ours_along(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        shop.membership.hear(MemberChange("oX3f-91c2", "paused", "guest-page", START + 86400, (), START + 2 * 86400))
+        await shop.membership.obeyed()
+        paused = shop.core.member("oX3f-91c2")
+        assert paused
+        assert paused.paused_until == START + 2 * 86400
+        assert shop.core.now == START + 100
+
+    play(tmp_path, scene)
+
+
 def test_a_beacons_clock_that_was_read_anew_is_taken_over_from_another_process(tmp_path: Path) -> None:
     def card(counter: int) -> Member:
         eid = {"kind": "eddystone-eid", "key": "7a" * 16, "exponent": 10, "counter": counter}

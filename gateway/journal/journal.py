@@ -39,7 +39,6 @@ class Journal:
         self._pages: Pages | None = None
         self._is_writing = False
         self._day = date.min
-        self.written = 0  # bytes
 
     def begin(self, t: float) -> None:
         """Begin a journal of the day of `t`."""
@@ -70,17 +69,9 @@ class Journal:
         """Write what waits, unless a page is being written, or the journal anew: then it waits on."""
         try:
             if self._pages and not self._is_writing and not self._pages.is_busy():
-                self._write(self._pages, self._recorder.take_lines())
+                _write(self._pages, self._recorder.take_lines())
         except OSError as error:
             self._give_up(error)
-
-    def _write(self, pages: Pages, lines: list[Entry | Input]) -> None:
-        if lines:
-            self.written += pages.append(lines)
-
-    def _write_through(self, pages: Pages, lines: list[Entry | Input]) -> None:
-        self._write(pages, lines)
-        pages.settle()
 
     def _give_up(self, error: Exception) -> None:
         log.error("nothing is recorded any more today: the journal cannot be written: %s", _why(error))
@@ -94,7 +85,7 @@ class Journal:
         lines, pages = self._recorder.take_lines(), self._pages
         self._is_writing = True
         try:
-            await asyncio.to_thread(self._write_through, pages, lines)
+            await asyncio.to_thread(_write_through, pages, lines)
         except OSError as error:
             self._give_up(error)
         finally:
@@ -112,6 +103,16 @@ class Journal:
         over = self._date(t) - self._day
         if self._recorder.waiting == 0 and (over.days > 1 or (over.days == 1 and self._recorder.is_quiet(t))):
             self.begin(t)
+
+
+def _write(pages: Pages, lines: list[Entry | Input]) -> None:
+    if lines:
+        pages.append(lines)
+
+
+def _write_through(pages: Pages, lines: list[Entry | Input]) -> None:
+    _write(pages, lines)
+    pages.settle()
 
 
 def _why(error: Exception) -> str:

@@ -21,6 +21,7 @@ from gateway.store.sealing import KEY_BYTES, Seals
 
 FOLDER = "journal"
 SUFFIX = ".journal"
+BEGUN = ".new"  # what a journal that is written anew is called until it is whole
 MAGIC = b"hushbell journal 1\n"
 MOST_BYTES = 1 << 24  # of one page
 _LENGTH = 4
@@ -70,8 +71,8 @@ class Pages:
         finally:
             os.close(descriptor)
 
-    def append(self, entries: list[Entry | Input]) -> int:
-        """Write a page behind the others, once nobody writes them anew; return how many bytes that took."""
+    def append(self, entries: list[Entry | Input]) -> None:
+        """Write a page behind the others, once nobody writes them anew."""
         page = _sealed(self._seals, self.path.name, self._written, encode(entries))
         with _held(self.path) as file:
             at = file.seek(0, os.SEEK_END)
@@ -82,7 +83,6 @@ class Pages:
                 file.truncate(at)
                 raise
         self._written += 1
-        return len(page)
 
     def is_busy(self) -> bool:
         """Tell whether somebody writes this journal anew, which may take a second."""
@@ -189,7 +189,7 @@ def _is_in(path: Path, seals: Seals, member_id: str) -> bool:
 
 
 def _rewrite(path: Path, seals: Seals, member_id: str) -> None:
-    made = path.with_suffix(".new")
+    made = path.with_suffix(BEGUN)
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         give_to_owner(path.parent.parent, descriptor)
@@ -214,8 +214,9 @@ def _pages_without(path: Path, seals: Seals, member_id: str) -> Iterator[bytes]:
 
 
 def prune(state: Path, before: date) -> int:
-    """Delete the journals that began before a day; return how many. Raises OSError."""
+    """Delete the journals that began before a day, also one begun anew in vain; return how many. Raises OSError."""
     old = [path for path in journals(state) if (day_of(path) or before) < before]
     for path in old:
         path.unlink(missing_ok=True)
+        path.with_suffix(BEGUN).unlink(missing_ok=True)
     return len(old)

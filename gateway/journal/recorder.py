@@ -173,6 +173,7 @@ class Recorder(Decider):
         super().take(given, out)
         if isinstance(given, ClockSet):
             self._now = self._written = given.t
+            self._heard += given.by_s
         if _said(out) != said:
             self._mark(out, said)
 

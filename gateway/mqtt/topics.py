@@ -194,10 +194,7 @@ def _parse_member(payload: bytes) -> MemberTold:
     if envelope.type != TYPE_OF[events.MemberChanged]:
         raise RefusedError("unknown", "type", "is no event of this topic")
     said: events.MemberChanged = fit(envelope.data, events.MemberChanged, "data")
-    try:
-        return MemberTold(envelope.source, heard(said))
-    except ValueError:
-        raise RefusedError("invalid", "data", "there is no such time") from None
+    return MemberTold(envelope.source, heard(said))
 
 
 def _id(level: str) -> str:
