@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from virtual_browser import find_browser
+
+from rules.messages import speak
 
 ReportFlow = Generator[None, pytest.TestReport, pytest.TestReport]
 CollectFlow = Generator[None, pytest.CollectReport, pytest.CollectReport]
@@ -16,16 +18,25 @@ CollectFlow = Generator[None, pytest.CollectReport, pytest.CollectReport]
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-BROWSERS = ("chromium-headless-shell", "chromium")
-collect_ignore = [] if any(map(shutil.which, BROWSERS)) else ["test_guest_in_a_browser.py"]
-
+collect_ignore = [] if find_browser() else ["test_guest_in_a_browser.py"]
 
 # A shell starts what runs in the background with interrupts ignored, and so would be what we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    speak("zh")
+    yield
+    speak("en")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="take a skipped test for a failed one")
+
+
+def pytest_report_header() -> list[str]:
+    return [f"left out, since no Chromium is installed: {name}" for name in collect_ignore]
 
 
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport, config: pytest.Config) -> None:

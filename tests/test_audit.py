@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -33,7 +33,6 @@ from gateway.mqtt.topics import Topics
 from gateway.roster import dumps
 from gateway.store.digests import Day, link, state_row
 from gateway.store.store import Store
-from rules.messages import speak
 
 T = 1_795_327_200.0
 DAY_S = 86400.0
@@ -265,13 +264,6 @@ def test_an_audit_changes_nothing_and_a_broken_configuration_is_one_line(tmp_pat
 
 
 # papers
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    speak("zh")
-    yield
-    speak("en")
 
 
 @pytest.mark.usefixtures("chinese")

@@ -9,12 +9,11 @@ import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import pytest
 from bleak.backends.device import BLEDevice
 from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, VirtualSystemd, forget_bleak
-from virtual_gateway import VirtualGateway, listening
+from virtual_gateway import VirtualGateway, listening, open_files
 
 from drivers.ble import BleDriver, Patience, Scan
 from drivers.devices import Device
@@ -40,10 +39,6 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateBus]:
         yield bus
         gc.collect()
         assert open_files() == before
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def driver(adapter: str | None = None, scan: Scan = "active") -> BleDriver:

@@ -5,7 +5,6 @@ import csv
 import json
 import random
 import subprocess
-from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,7 +21,6 @@ from gateway.configfile import load_config
 from gateway.control import ControlServer, Send
 from gateway.crowd.evidence import Measure
 from gateway.crowd.settings import write_crowd
-from rules.messages import speak
 
 START = 1_763_791_200.0
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -77,13 +75,6 @@ def test_a_count_by_hand_becomes_a_diff_that_can_be_taken(shop: Path) -> None:
     assert {count["calibration"] for count in counts} == {"2025-11-24"}
     assert counts[0]["inside"]["count"] < 1
     assert 11 < counts[11]["inside"]["count"] < 22
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    speak("zh")
-    yield
-    speak("en")
 
 
 @pytest.mark.usefixtures("chinese")

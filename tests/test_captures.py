@@ -331,7 +331,9 @@ def test_recorded_wifi_captures_give_the_frames_that_tshark_counts(name: str) ->
 @pytest.mark.corpus
 @in_corpus
 def test_no_recorded_wifi_capture_raises() -> None:
-    for path in sorted((corpus() / "wifi-captures").glob("*cap")):
+    paths = sorted((corpus() / "wifi-captures").glob("*cap"))
+    assert paths
+    for path in paths:
         if path.name == "wep_64_ptw_02.cap":
             assert "not a capture" in fault(path)
         else:
@@ -351,7 +353,9 @@ def test_the_recorded_scanner_heard_its_beacons() -> None:
 @pytest.mark.corpus
 @in_corpus
 def test_the_street_captures_hold_no_beacon() -> None:
-    for path in sorted((corpus() / "ble-no-ibeacon").glob("*.pcap")):
+    paths = sorted((corpus() / "ble-no-ibeacon").glob("*.pcap"))
+    assert paths
+    for path in paths:
         assert set(kinds(path)) <= {"advert"}
 
 

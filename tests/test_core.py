@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual_core import hear, said
 
 from drivers.sighting import Sighting
 from gateway.alerts import UNHEARD_AFTER_S
@@ -84,17 +85,6 @@ def frames(since: float, seconds: float, rssi: int, card: bytes = CARD) -> Itera
     """Yield five adverts a second, without the fading of a real radio."""
     for number in range(round(seconds * 5)):
         yield Sighting(START + since + number / 5, "door", "ble", "ibeacon", rssi, card)
-
-
-def hear(core: Core, *spans: Iterable[Sighting]) -> Outcome:
-    out = Outcome()
-    for span in spans:
-        out.merge(core.hear(span))
-    return out
-
-
-def said(out: Outcome, kind: str) -> list[Event]:
-    return [event for event in out.events if event.type == f"hushbell.{kind}"]
 
 
 def reasons(out: Outcome) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from virtual_core import CONFIG, LEVELS, START, a_core, a_member, advert, adverts, come_in, hear, kept
+from virtual_core import CONFIG, LEVELS, START, a_core, a_member, advert, adverts, come_in, hear, kept, said
 
 from gateway.config import Config, Group, Staff
 from gateway.contract.inbound import ClaimAction
@@ -30,10 +30,6 @@ def shop(tmp_path: Path) -> Any:
         return replace(CONFIG, store=store, staff=staff, rule_files=(tmp_path / "rules.yaml",))
 
     return make
-
-
-def said(out: Outcome, kind: str) -> list[Event]:
-    return [event for event in out.events if event.type == f"hushbell.{kind}"]
 
 
 def offers(out: Outcome) -> list[str]:

@@ -94,9 +94,12 @@ def without(text: str) -> list[str]:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name.partition(".")[0])
 def test_a_shipped_rule_without_one_of_its_conditions_fails_its_test(path: Path, tmp_path: Path) -> None:
     rule = path.with_name(path.name.replace(".test.yaml", ".yaml"))
+    text = rule.read_text(encoding="utf-8") if rule.is_file() else ""
+    variants = without(text)
+    assert bool(variants) == bool(re.search(r"^  (if|unless):", text, re.MULTILINE))
     for each in path.parent.glob("*.yaml"):
         (tmp_path / each.name).write_bytes(each.read_bytes())
-    for variant in without(rule.read_text(encoding="utf-8")) if rule.is_file() else []:
+    for variant in variants:
         (tmp_path / rule.name).write_text(variant, encoding="utf-8")
         out, err = io.StringIO(), io.StringIO()
         assert run_rule_tests([tmp_path / path.name], out, err) == 1

@@ -75,7 +75,6 @@ from gateway.doctor.machine import parse_unit, read_machine
 from gateway.mqtt.address import Address, parse_url
 from gateway.mqtt.trouble import Cause, TroubleError
 from rules.chinese import CHINESE
-from rules.messages import speak
 
 T = TypeVar("T")
 
@@ -144,13 +143,6 @@ WELL = Facts(
     power=Power(low_now=False, was_low=False),
     own_network=frozenset({"wlan0"}),
 )
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    speak("zh")
-    yield
-    speak("en")
 
 
 def machine(**changes: Any) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -23,7 +23,6 @@ from gateway.store.store import Store
 from gateway.story import silences, story
 from gateway.telling import lines_of
 from rules.chinese import CHINESE
-from rules.messages import speak
 from rules.situation import Trust
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -47,13 +46,6 @@ EVIDENCE = {
 }
 EVENT = f"{int((START + 1) * 1000):012x}"
 EVENT = f"{EVENT[:8]}-{EVENT[8:]}-7d20-9c55-3f1d2a4b6c88"
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    speak("zh")
-    yield
-    speak("en")
 
 
 def heard(t: float, rssi: int | None = -65, receiver: str = "door", member: str = "anna-0001") -> Heard:

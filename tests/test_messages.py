@@ -9,7 +9,7 @@ import pytest
 
 import rules.chinese
 from rules.chinese import CHINESE
-from rules.messages import Language, language_of, say, speak
+from rules.messages import Language, language_of, say
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEAKERS = (
@@ -22,13 +22,6 @@ SPEAKERS = (
     *(ROOT / "gateway" / f"{name}.py" for name in ("check", "configfile", "configvalues", "layout")),
     *(ROOT / "gateway" / f"{name}.py" for name in ("question", "tryout")),
 )
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    speak("zh")
-    yield
-    speak("en")
 
 
 def placeholders(text: str) -> set[tuple[str, str | None]]:

@@ -188,7 +188,7 @@ def test_6_audit_says_what_is_held_why_and_until_when_and_finds_nothing_else(day
     assert all(entry["purpose"] and entry["until"] for entry in held.values())
     looked = {look["where"]: look["done"] for look in day.audit["looked"]}
     assert {"hushbell.db": True, "log": True}.items() <= looked.items()
-    assert all(done for where, done in looked.items() if where.startswith("mqtt://"))
+    assert [done for where, done in looked.items() if where.startswith("mqtt://")] == [True]
 
 
 def test_7_a_phone_number_or_e_mail_address_is_refused_in_any_string_of_any_command_and_the_field_named(
@@ -471,7 +471,7 @@ def test_15_a_visit_brings_one_alert_and_one_offer_from_each_side_at_most() -> N
     )
     kinds = [event.type for event in out.events]
     assert kinds.count("hushbell.alert.raised") == 1
-    assert kinds.count("hushbell.offer.triggered") <= 1
+    assert kinds.count("hushbell.offer.triggered") == 1
 
 
 def test_16_alerts_expire_in_a_minute_are_never_retained_and_who_comes_late_gets_nothing(day: Day) -> None:

@@ -256,6 +256,7 @@ async def a_paused_member_leaves_no_row_at_all_until_the_pause_is_over(shop: Sho
     await asyncio.gather(feng.stand(ENTRANCE, 3.0), beside.visit())
     assert not [seen for seen in shop.seen[before:] if "feng-pause" in str(seen.body) or "冯女士" in str(seen.body)]
     after = (await shop.ask("members.export", {"member": "feng-pause"}))["rows"]
+    assert after
     assert [row for row in after if row not in rows] == []
     await shop.ask("members.pause", {"member": "feng-pause", "until": None})
     assert raised(await feng.visit()) == ["returning-member"]

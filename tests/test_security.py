@@ -25,6 +25,7 @@ from virtual_carriers import (
     private_address,
     rotating,
 )
+from virtual_core import said
 from virtual_rules import rules
 
 from drivers.sighting import Sighting
@@ -36,7 +37,7 @@ from gateway.contract.commands import Hearing, SeenElsewhere
 from gateway.contract.reading import RefusedError, fit
 from gateway.contract.words import PURPOSES
 from gateway.core import Core
-from gateway.events import Event, Outcome, StateRow, rfc3339
+from gateway.events import Outcome, StateRow, rfc3339
 from gateway.identifiers import Identifiers
 from gateway.identity.member import Member
 from gateway.identity.recognition import Register
@@ -77,10 +78,6 @@ def a_core(*members: Member, lines: tuple[str, ...] = (BALANCE,), config: Config
 
 def loud(frames: Iterable[Sighting]) -> list[Sighting]:
     return [frame._replace(rssi=-50) for frame in frames]
-
-
-def said(out: Outcome, kind: str) -> list[Event]:
-    return [event for event in out.events if event.type == f"hushbell.{kind}"]
 
 
 def come_in(core: Core, since: float = T, slots: int = 0) -> Outcome:

@@ -94,7 +94,7 @@ def test_what_is_no_frame_is_counted(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=80) | prefixed(b"\x04\x3e") | prefixed(b"\x00\x00"), max_size=10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whatever_arrives_the_next_frame_is_heard(packets: list[bytes]) -> None:
     async def scene(path: Path) -> None:
         with Antenna(path) as antenna:

@@ -434,6 +434,7 @@ def test_each_rung_is_done_on_an_interface_of_its_own(rung: Rung, monkeypatch: p
             async with listening(receiver) as gateway:
                 monitor = await heard_by_its_own(kernel, gateway)
                 for _ in range(2):
+                    await kernel.until(lambda: kernel.tuned[-1][1] == 2412)  # so that others would come next
                     set_down.clear()
                     kernel.tuned.clear()
                     receiver.recover(rung)

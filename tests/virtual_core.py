@@ -130,6 +130,10 @@ def later(sightings: Iterable[Sighting], by_s: float) -> list[Sighting]:
     return [sighting._replace(t=sighting.t + by_s) for sighting in sightings]
 
 
+def said(out: Outcome, kind: str) -> list[Event]:
+    return [event for event in out.events if event.type == f"hushbell.{kind}"]
+
+
 def visits(out: Outcome) -> list[Event]:
     return [event for event in out.events if event.topic == "visits"]
 
