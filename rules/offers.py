@@ -108,7 +108,7 @@ class Offers:
 
     def _miss(self, sent: _Sent) -> None:
         record = self.records.setdefault(sent.offer, _Record(sent.t))
-        record.last = max(record.last, sent.t)
+        record.last = max(record.last, *(each.t for each in self.sent.values() if each.offer == sent.offer))
         record.miss()
 
     @property

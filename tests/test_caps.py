@@ -342,6 +342,15 @@ def test_not_now_can_be_said_twice_and_be_undone() -> None:
     assert allowed(ledger, rule, visit="v-2") == ""
 
 
+def test_a_halved_rate_counts_from_the_last_offer_though_older_ones_were_missed_after_it() -> None:
+    (rule,) = rules(f"on: arrived, {OFFER}")
+    ledger = Ledger()
+    for number, ttl_s in enumerate([1.2 * DAY_S, 1.2 * DAY_S, 9 * DAY_S]):
+        assert sent(ledger, rule, number, days=number / 3, ttl_s=ttl_s) == ""
+    assert sent(ledger, rule, 3, days=2) == "not redeemed, so once in 2 days"
+    assert sent(ledger, rule, 4, days=3) == ""
+
+
 def test_two_offers_that_were_not_redeemed_halve_the_rate_down_to_an_eighth() -> None:
     (rule,) = rules(f"on: arrived, {OFFER}")
     ledger, days = Ledger(), []
