@@ -1,8 +1,11 @@
 # Thin names for what scripts/ does.
-.PHONY: check test crash demo fuzz install lock contract clean
+.PHONY: check test explore crash demo fuzz install lock contract clean
 
 check test:
 	./scripts/test
+
+explore:
+	HUSHBELL_EXPLORE=1 ./scripts/test -m hypothesis
 
 crash:
 	HUSHBELL_CRASHES=$${HUSHBELL_CRASHES:-3000} ./scripts/test -n 0 tests/test_crash.py
