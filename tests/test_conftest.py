@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 SAMPLES = {
     "a mark": "@pytest.mark.skip(reason='by mark')\ndef test_it():\n    pass\n",
     "a call": "def test_it():\n    pytest.skip('by call')\n",
@@ -16,11 +17,12 @@ SAMPLES = {
 
 
 def run_samples(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    shutil.copy(HERE / "conftest.py", folder)
     for name, body in SAMPLES.items():
         (folder / f"test_{name.replace(' ', '_')}.py").write_text("import pytest\n" + body)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--import-mode=importlib", *options, "."]
-    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
+    paths = f"{HERE.parent}{os.pathsep}{HERE}"
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", "PYTHONPATH": paths}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
