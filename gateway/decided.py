@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import Path
 
 from gateway.contract.reading import Json
 from gateway.events import StateRow
@@ -18,12 +17,20 @@ DAY_S = 86400.0
 
 
 class Texts:
-    """The texts of rules that decide; each is kept for as long as a decision by it is, and a day at most longer."""
+    """The texts of rules that decide; each is kept for as long as a decision by it is, and a day at most longer.
+
+    Those of the rules in force are known here: where rules change, `begin_anew`.
+    """
 
     def __init__(self, kept_s: float) -> None:
         self._kept_s = kept_s
         self._names: dict[str, str] = {}  # SHA-256 in hex by text
         self._until: dict[str, float] = {}  # until when the store keeps a text
+
+    def begin_anew(self) -> None:
+        """Take that other rules decide from now on; the text of one that stayed is put once more."""
+        self._names.clear()
+        self._until.clear()
 
     def name(self, text: str) -> str:
         """Return the SHA-256 of a rule's text, in hex."""
@@ -50,7 +57,7 @@ def detail(situation: Situation, credential: str, decision: Decision, text: str)
         "trust": situation.trust.word,
         "credential": credential,
         "reason": decision.reason,
-        "file": Path(decision.file).name,
+        "file": decision.file.rpartition("/")[2],
         "line": decision.line,
         "text": text[:NAMED_BY],
     }

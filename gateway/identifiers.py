@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from uuid import UUID
 
 
 class Identifiers:
@@ -27,7 +26,8 @@ class Identifiers:
         """Return a UUID of version 7 (RFC 9562, section 5.7): milliseconds of `t`, then derived bits."""
         tail = self._next()[:10]
         value = int(t * 1000).to_bytes(6, "big") + bytes([0x70 | tail[0] & 0x0F, tail[1], 0x80 | tail[2] & 0x3F])
-        return str(UUID(bytes=value + tail[3:]))
+        digits = (value + tail[3:]).hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def credential(self, identity: bytes) -> str:
         """Return the name of a credential in stored rows: always the same, and no way back to what it is."""

@@ -46,6 +46,7 @@ class Policy:
     def change(self, engine: Engine) -> None:
         """Ask other rules from now on; what members have used stays."""
         self._engine = engine
+        self._texts.begin_anew()
 
     def load(self, member_id: str, value: Any) -> None:
         """Take back what a member has used."""

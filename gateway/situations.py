@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.config import Config
@@ -47,8 +46,7 @@ class Situations:
     def of_nearby(self, seen: SeenNearby, member: Known) -> Situation:
         """Return the situation of somebody who is not here, but near."""
         nearby = NearbyView(seen.shop, seen.metres, seen.t - seen.at)
-        trust = Trust[seen.trust.upper()]
-        return replace(self._bare("nearby", seen.at, seen.t, member, trust), nearby=nearby)
+        return self._situation("nearby", seen.at, seen.t, member, Trust[seen.trust.upper()], nearby=nearby)
 
     def _make(
         self,
@@ -61,16 +59,32 @@ class Situations:
         zone: str | None,
         came_from: str | None = None,
     ) -> Situation:
-        return replace(
-            self._bare(trigger, at, decided, member, visit.trust),
+        return self._situation(
+            trigger,
+            at,
+            decided,
+            member,
+            visit.trust,
             visit=VisitView(follow.alias, follow.since, decided - follow.since, follow.arrived is not None),
             zone=self._told(zone, member),
             came_from=self._told(came_from, member),
             arrived=follow.arrived,
         )
 
-    def _bare(self, trigger: TriggerKind, at: float, decided: float, member: Known, trust: Trust) -> Situation:
-        """Return a situation of somebody of whom no visit is known."""
+    def _situation(
+        self,
+        trigger: TriggerKind,
+        at: float,
+        decided: float,
+        member: Known,
+        trust: Trust,
+        *,
+        visit: VisitView | None = None,
+        zone: ZoneView | None = None,
+        came_from: ZoneView | None = None,
+        arrived: float | None = None,
+        nearby: NearbyView | None = None,
+    ) -> Situation:
         store = self._store
         local = datetime.fromtimestamp(decided, store.timezone)
         is_open = store.opening_hours is None or store.opening_hours.include(local.time())
@@ -80,12 +94,15 @@ class Situations:
             decided=decided,
             local=local,
             member=view_of(member, self._histories, decided),
-            visit=None,
-            zone=None,
+            visit=visit,
+            zone=zone,
             trust=trust,
             facts=self._facts.values,
-            fact_times=self._facts.times,
             store=StoreView(store.id, store.name, store.language, is_open, self._zone_names),
+            came_from=came_from,
+            arrived=arrived,
+            nearby=nearby,
+            fact_times=self._facts.times,
         )
 
     def _told(self, zone_id: str | None, member: Known) -> ZoneView | None:

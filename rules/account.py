@@ -85,10 +85,15 @@ class Account:
         if self.offers.sent or self.offers.records:
             self.offers.settle(now)
 
+    def since(self, t: float) -> list[Reached]:
+        """Return how the member was reached since `t`."""
+        is_all = not self.reached or self.reached[0].t >= t
+        return self.reached if is_all else [each for each in self.reached if each.t >= t]
+
     def note(self, this: Reached, rule: Rule, since: float) -> None:
         """Note that a rule fired; what was before `since` is forgotten."""
         self.settle(this.t)
-        self.reached = [*(each for each in self.reached if each.t >= since), this][-MOST_REACHED:]
+        self.reached = [*self.since(since), this][-MOST_REACHED:]
         self.not_now = {kind: until for kind, until in self.not_now.items() if until > this.t}
         self._note_fired(this, rule)
         self.stamp()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -36,9 +36,23 @@ class Standing(NamedTuple):
     most: int
 
 
-def refusal_of(caps: Iterable[Standing]) -> str:
-    """Say which cap stands against an action, or nothing."""
-    return next((each.what for each in caps if each.used >= each.most), "")
+def refusal_of(caps: Sequence[Standing]) -> str:
+    """Say which cap stands against an action, the last if any, or nothing."""
+    last = caps[-1]
+    return last.what if last.used >= last.most else ""
+
+
+class _Page(NamedTuple):
+    """A member's account, looked at in a situation: what is the same for all rules that ask then, counted once."""
+
+    situation: Situation
+    account: Account
+    reached: list[Reached]  # another one whenever the account was written to
+    week: list[Reached]
+    in_visit: dict[str, Standing]
+
+    def is_of(self, situation: Situation, account: Account) -> bool:
+        return self.situation is situation and self.account is account and self.reached is account.reached
 
 
 class _Case(NamedTuple):
@@ -66,6 +80,7 @@ class Ledger:
         self._totals: Counter[str] = Counter()  # of the day that began at _totals_since, by rule
         self._totals_since = math.nan
         self._swept = -math.inf
+        self._page: _Page | None = None  # of the latest situation
 
     def standing(self, rule: Rule, situation: Situation) -> tuple[Standing, ...]:
         """Return the caps that the rule's action is under, as they stand before it, up to the first that refuses it."""
@@ -77,19 +92,25 @@ class Ledger:
         return tuple(found)
 
     def _standings(self, rule: Rule, situation: Situation) -> Iterator[Standing]:
-        account = self._accounts.get(situation.member.id, _NOBODY)
-        if account is not _NOBODY:
-            account.settle(situation.decided)
-        since = self._midnights.since(situation.local, WEEK)
-        week = [each for each in account.reached if each.t >= since]
-        case = _Case(rule, reaching(rule, situation), situation.local, account, week)
-        yield from _not_now(case)
-        yield _in_visit(case)
+        page = self._open(situation)
+        case = _Case(rule, reaching(rule, situation), situation.local, page.account, page.week)
+        if case.account.not_now:
+            yield from _not_now(case)
+        yield _in_visit(case, page.in_visit)
         yield from self._over_all_rules(case)
         for at_most in rule.at_most:
             yield Standing(f"at most {at_most.times} per {at_most.per}", self._times(case, at_most), at_most.times)
         yield from _cooldown(case)
         yield from self._rarer(case)
+
+    def _open(self, situation: Situation) -> _Page:
+        account = self._accounts.get(situation.member.id, _NOBODY)
+        if self._page is None or not self._page.is_of(situation, account):
+            if account is not _NOBODY:
+                account.settle(situation.decided)
+            week = account.since(self._midnights.since(situation.local, WEEK))
+            self._page = _Page(situation, account, account.reached, week, {})
+        return self._page
 
     def _over_all_rules(self, case: _Case) -> Iterator[Standing]:
         caps, sort = self._caps, case.this.sort
@@ -216,7 +237,7 @@ class Ledger:
 
     def forget(self, member: str) -> None:
         """Forget a member; what rules did for the member counts no more in `per rule` either."""
-        account = self._accounts.pop(member, None)
+        account, self._page = self._accounts.pop(member, None), None
         if account:
             self._totals.subtract(each.rule for each in account.reached if each.t >= self._totals_since)
             for feedback in account.offers.sent:
@@ -263,10 +284,19 @@ def _not_now(case: _Case) -> Iterator[Standing]:
         yield Standing(f"not now, until {_moment(until, case.local)}", 1, 1)
 
 
-def _in_visit(case: _Case) -> Standing:
+def _in_visit(case: _Case, known: dict[str, Standing]) -> Standing:
     """Count what a visit has one of: an alert to a group, an offer from a side, an answer of a rule."""
     this = case.this
-    taken = (each for each in case.week if each.sort == this.sort and each.visit == this.visit)
+    kind = this.sort if this.sort == "offer" else this.kind
+    found = known.get(kind)
+    if found is None:
+        found = known[kind] = _count_in_visit(case)
+    return found
+
+
+def _count_in_visit(case: _Case) -> Standing:
+    this = case.this
+    taken = [each for each in case.week if each.sort == this.sort and each.visit == this.visit]
     if not this.visit:
         here = sum(each.t > this.t - NEARBY_S for each in taken)
         return Standing(f"one {this.sort} in {duration_text(NEARBY_S)} for who is not here", here, 1)

@@ -15,6 +15,7 @@ from rules.document import did_you_mean
 from rules.facts import Fact, settle
 from rules.messages import say
 from rules.places import Locate, Place, within
+from rules.shortcut import Shortcut, find_shortcut
 from rules.situation import Silent, Situation
 from rules.vocabulary import ABSENT, ROOTS, WHOLE, WORDS, Path, Vocabulary, WordType, as_typed, dig, plain
 
@@ -47,6 +48,7 @@ class Clause(NamedTuple):
     paths: tuple[Path, ...]  # what it reads
     compared: Path | None  # where the clause compares one path with a constant, or is one
     needs: str  # such as `>= 4`
+    shortcut: Shortcut
 
 
 class _Part(NamedTuple):
@@ -57,6 +59,7 @@ class _Part(NamedTuple):
     paths: tuple[Path, ...]
     compared: Path | None
     needs: str
+    shortcut: Shortcut
 
 
 class Condition(NamedTuple):
@@ -140,7 +143,7 @@ class Compiler:
             what, kind = reasons.shorten(text.strip()), result.name().lower()
             message = say("`{what}` gives {kind}, expected true or false", what=what, kind=kind)
             return Problem(Place(line, column), message)
-        return Clause(text.strip(), line, part.program, part.paths, part.compared, part.needs)
+        return Clause(text.strip(), line, *part[1:])
 
     def _part(self, text: str) -> _Part:
         """Compile a clause. Raises what the library raises."""
@@ -150,7 +153,8 @@ class Compiler:
         paths = tuple(path for name in names if (path := self._vocabulary.parse_path(name)))
         compares = expression.comparison(text, found) or expression.Comparison("", "")
         compared = self._vocabulary.parse_path(compares.path)
-        return _Part(found[0].start if found else 0, program, paths, compared, compares.needs)
+        shortcut = find_shortcut(found, self._types)
+        return _Part(found[0].start if found else 0, program, paths, compared, compares.needs, shortcut)
 
 
 def _refusal(error: str, text: str, offset: int, locate: Locate) -> Problem:
@@ -284,7 +288,7 @@ class Reading:
             held = values[f"has.{path.word}"] = value is not ABSENT and value is not None
             if held:
                 values[path.word] = as_typed(value, path.kind)
-        return Observation(values, flaws, self._environment.Activation(values), {})
+        return Observation(values, flaws, self._environment)
 
     def _settle(self, situation: Situation) -> tuple[Mapping[str, object], Mapping[str, str]]:
         """Give the facts that are read, and no others: each costs time to convert. And what is wrong with them."""
@@ -306,23 +310,52 @@ class Reading:
         return taken, flaws
 
 
-class Observation(NamedTuple):
-    """The words of one situation, as values and as CEL takes them, and the clauses that were evaluated on it.
-
-    `flaws` says what is wrong with facts, by their names.
-    """
-
-    values: dict[str, object]
-    flaws: Mapping[str, str]
-    activation: Any
-    known: dict[Any, object]  # by program
-
-
 class _Trouble(NamedTuple):
     """A clause that is neither true nor false: CEL's error, or a value of another type."""
 
     is_error: bool
     value: object
+
+
+class Observation:
+    """The words of one situation, and what clauses say of them.
+
+    `flaws` says what is wrong with facts, by their names.
+    """
+
+    __slots__ = ("_activation", "_environment", "_known", "flaws", "values")
+
+    def __init__(self, values: dict[str, object], flaws: Mapping[str, str], environment: Any) -> None:
+        self.values = values
+        self.flaws = flaws
+        self._environment = environment
+        self._activation: Any = None  # the words as the library takes them, made when it is first asked
+        self._known: dict[Any, bool | _Trouble] = {}  # what it said, by program
+
+    def value(self, clause: Clause) -> bool | _Trouble:
+        """Return what a clause is here."""
+        value = clause.shortcut(self.values)
+        return self._ask(clause.program) if value is None else value
+
+    def _ask(self, program: Any) -> bool | _Trouble:
+        """Ask the library, once for all the rules that share a clause."""
+        value = self._known.get(program)
+        if value is None:
+            value = self._known[program] = self._evaluate(program)
+        return value
+
+    def _evaluate(self, program: Any) -> bool | _Trouble:
+        """Return what the library says. Its error is a value like any other and must not pass for true."""
+        if self._activation is None:
+            self._activation = self._environment.Activation(self.values)
+        try:
+            result = program.eval(self._activation)
+            value = result.value()
+        except _REFUSED as error:  # the iteration budget, for one
+            return _Trouble(True, str(error).partition(" [")[0])
+        if value is True or value is False:
+            return value is True
+        return _Trouble(result.type() == cel.Type.ERROR, value)
 
 
 def judge(conditions: Iterable[Condition], seen: Observation, private: Collection[str] = ()) -> Verdict | None:
@@ -334,11 +367,12 @@ def judge(conditions: Iterable[Condition], seen: Observation, private: Collectio
     trouble: Verdict | None = None
     for item, condition in enumerate(conditions, 1):
         for clause in condition.clauses:
-            value = _value(clause, seen)
+            value = seen.value(clause)
+            if value is True:
+                continue
             if value is False:
                 return Verdict("condition", _why(clause, seen, private), clause.line, item)
-            if isinstance(value, _Trouble):
-                trouble = trouble or _explain(value, clause, seen, private)._replace(item=item)
+            trouble = trouble or _explain(value, clause, seen, private)._replace(item=item)
     return trouble
 
 
@@ -348,7 +382,7 @@ def judge_unless(conditions: Iterable[Condition], seen: Observation, private: Co
     What needs something that is missing does not hold.
     """
     for item, condition in enumerate(conditions, 1):
-        if any(_value(clause, seen) is False for clause in condition.clauses):
+        if any(seen.value(clause) is False for clause in condition.clauses):
             continue
         verdict = judge([condition], seen, private)
         if verdict is None:
@@ -356,25 +390,6 @@ def judge_unless(conditions: Iterable[Condition], seen: Observation, private: Co
         if verdict.outcome == "error":
             return verdict._replace(item=item)
     return None
-
-
-def _value(clause: Clause, seen: Observation) -> object:
-    value = seen.known.get(clause.program)
-    if value is None:
-        value = seen.known[clause.program] = _evaluate(clause, seen)
-    return value
-
-
-def _evaluate(clause: Clause, seen: Observation) -> bool | _Trouble:
-    """Return the clause's value. CEL's error is a value like any other and must not pass for true."""
-    try:
-        result = clause.program.eval(seen.activation)
-        value = result.value()
-    except _REFUSED as error:  # the iteration budget, for one
-        return _Trouble(True, str(error).partition(" [")[0])
-    if value is True or value is False:
-        return value is True
-    return _Trouble(result.type() == cel.Type.ERROR, value)
 
 
 def _why(clause: Clause, seen: Observation, private: Collection[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time
 from typing import Literal, NamedTuple
 
 from rules import choices, text
@@ -36,12 +36,16 @@ class _Key(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A rule, and what it takes in one kind of situation. `private` is an attribute that it lets out."""
+    """A rule, and what it takes in one kind of situation. `private` is an attribute that it lets out.
+
+    `shows_facts` tells whether its text or payload does.
+    """
 
     rule: Rule
     purposes: frozenset[str]
     trust: Trust
     private: str
+    shows_facts: bool
 
 
 class _Plan(NamedTuple):
@@ -116,7 +120,9 @@ class Engine:
         return plan
 
     def _ask(self, rule: Rule, situation: Situation) -> _Asked:
-        return _Asked(rule, _purposes(rule, situation), *trust_needed(rule, self._private, self._private_offers))
+        trust, private = trust_needed(rule, self._private, self._private_offers)
+        shows_facts = bool(self._declared) and rule.action.reads_facts
+        return _Asked(rule, _purposes(rule, situation), trust, private, shows_facts)
 
     def _decide(self, asked: _Asked, situation: Situation, seen: Observation, ledger: Ledger) -> Decision:
         rule = asked.rule
@@ -127,7 +133,7 @@ class Engine:
         refusal = refusal_of(caps)
         if refusal:
             return _silent(rule, "cooldown" if refusal.startswith("cooldown") else "cap", refusal, caps)
-        action = self._act(rule, situation)
+        action = self._act(asked, situation)
         choice = choices.refusal(situation.member, action)
         if choice:
             return _silent(rule, "choice", choice)
@@ -156,20 +162,20 @@ class Engine:
             return Decision(rule.name, rule.file, line, outcome, reason, item=item, source=rule.source)
         if situation.trust < asked.trust:
             return _silent(rule, "trust", _distrust(asked, situation.trust))
-        hush = self._hush(rule, situation.local.time())
+        hush = self._hush(rule, situation.local)
         return _silent(rule, "quiet", hush) if hush else None
 
-    def _hush(self, rule: Rule, now: time) -> str:
+    def _hush(self, rule: Rule, now: datetime) -> str:
         """Say whose quiet hours these are, or nothing. The shop's are for staff, a rule's own for offers too."""
-        if self._quiet and isinstance(rule.action, Alert) and self._quiet(now):
+        if self._quiet and isinstance(rule.action, Alert) and self._quiet(now.time()):
             return "quiet hours"
-        return "quiet hours of the rule" if rule.quiet and rule.quiet.include(now) else ""
+        return "quiet hours of the rule" if rule.quiet and rule.quiet.include(now.time()) else ""
 
-    def _act(self, rule: Rule, situation: Situation) -> AlertAction | OfferAction:
-        if self._declared:
+    def _act(self, asked: _Asked, situation: Situation) -> AlertAction | OfferAction:
+        if asked.shows_facts:
             facts = settle_all(situation.facts, situation.fact_times, self._declared, situation.decided)
             situation = replace(situation, facts=facts)
-        action = rule.action
+        rule, action = asked.rule, asked.rule.action
         if not isinstance(action, Alert):
             return OfferAction(action.offer, action.ttl_s, action.payload.fill(situation))
         greeting = text.greeting(situation, situation.store.language)
@@ -197,7 +203,7 @@ def trust_needed(rule: Rule, attributes: frozenset[str], offers: frozenset[str])
 
 
 def _silent(rule: Rule, outcome: Silent, reason: str, caps: tuple[Standing, ...] = ()) -> Decision:
-    return Decision(rule.name, rule.file, rule.line, outcome, reason, source=rule.source, caps=caps)
+    return Decision(rule.name, rule.file, rule.line, outcome, reason, None, 0, rule.source, caps)
 
 
 def _read(rule: Rule, seen: Observation, private: frozenset[str]) -> dict[str, str]:

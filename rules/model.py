@@ -68,6 +68,10 @@ class Alert:
     def shows(self) -> frozenset[str]:
         return frozenset[str]().union(*(template.shows for template in self.texts.values()))
 
+    @property
+    def reads_facts(self) -> bool:
+        return any(template.reads_facts for template in self.texts.values())
+
     def fill(self, situation: Situation) -> str:
         """Write the text in the language of the shop's staff, as far as the rule speaks it."""
         asked = situation.store.language
@@ -84,6 +88,10 @@ class Offer:
     @property
     def shows(self) -> frozenset[str]:
         return self.payload.shows
+
+    @property
+    def reads_facts(self) -> bool:
+        return self.payload.reads_facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ class Payload:
         """Name the member's attributes that it lets out."""
         return frozenset(path.attribute for path in _paths(self.tree) if path.attribute)
 
+    @property
+    def reads_facts(self) -> bool:
+        return any(path.fact for path in _paths(self.tree))
+
     def fill(self, situation: Situation) -> dict[str, Any]:
         """Put values in the paths' places; a key whose path holds nothing is left out."""
         filled: dict[str, Any] = _fill(self.tree, situation)

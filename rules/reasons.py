@@ -9,6 +9,8 @@ from rules.vocabulary import ABSENT, Path
 
 MAX_SHOWN = 60
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
 WITHHELD = "withheld"
 _ALWAYS_WITHHELD = frozenset({"member.attributes", "member.greeting", "facts"})
 
@@ -27,9 +29,11 @@ def shown(path: Path, values: Mapping[str, object], private: Collection[str]) ->
         return WITHHELD
     if isinstance(value, float):
         return f"{value:.10g}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
         return str(value)
-    return shorten(json.dumps(value, ensure_ascii=False))
+    return shorten(_as_json(value))
 
 
 def comparison(path: Path, needs: str, values: Mapping[str, object], private: Collection[str]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import IntEnum
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 TriggerKind = Literal["arrived", "passing", "dwell", "entered", "moved", "left", "nearby", "claimed", "fact", "clock"]
 TrustWord = Literal["hint", "weak", "fresh"]
@@ -158,8 +159,7 @@ member's own lists.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What one rule said of one situation. `action` is set where, and only where, `outcome` is `fired`.
 
     `line` is that of the clause for condition, unless, missing and error, else that of the rule; `item` is the number,
@@ -177,4 +177,4 @@ class Decision:
     item: int = 0
     source: str = ""  # the rule's lines of its file
     caps: tuple[tuple[str, int, int], ...] = ()
-    read: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, str] = MappingProxyType({})

@@ -137,6 +137,11 @@ class Template(NamedTuple):
         slots = (part for segment in self.segments for part in segment if isinstance(part, Slot))
         return frozenset(slot.shows for slot in slots if slot.shows)
 
+    @property
+    def reads_facts(self) -> bool:
+        slots = (part for segment in self.segments for part in segment if isinstance(part, Slot))
+        return any(slot.name.startswith("facts.") for slot in slots)
+
     def fill(self, situation: Situation, language: Language) -> str:
         words = _WORDS[language]
         filled = (_fill(segment, situation, words) for segment in self.segments)

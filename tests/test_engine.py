@@ -332,11 +332,11 @@ def test_a_silence_names_the_line_of_its_cause() -> None:
     (rule,) = rules(f"on: arrived, if: facts.good, {ALERT}")
     spread = replace(rule, line=7)
     said = Engine([spread], PRIVATE).decide(situation(facts={"good": False}), Ledger())
-    assert [replace(each, source="") for each in said] == [
+    assert [each._replace(source="") for each in said] == [
         Decision("r1", rule.file, 1, "condition", "facts.good is false", item=1)
     ]
     said = Engine([spread], PRIVATE).decide(situation(who=member(deny=("alerts",)), facts={"good": True}), Ledger())
-    assert [replace(each, source="") for each in said] == [
+    assert [each._replace(source="") for each in said] == [
         Decision("r1", rule.file, 7, "choice", "the member denies alerts")
     ]
 
