@@ -1,4 +1,4 @@
-"""What the core costs: frames of members and of strangers, by how many members there are.
+"""What the core costs: frames of members and of strangers, by how many members there are, and what one here takes.
 
 Run it from the project's root: `python benchmarks/deciding.py [MOST_MEMBERS]`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -85,6 +86,18 @@ def cost_of_members(core: Core, present: int) -> float:
     return quantile(spent, 0.5)
 
 
+def size_of_a_member(present: int = 2000) -> float:
+    """Return the bytes that the core keeps of a member because the member is here, beside what is enrolled."""
+    core, draw = a_core(register(present)), Random(present)
+    core.hear(adverts(0, 0, draw))
+    tracemalloc.start()
+    for turn in range(SETTLING + ROUNDS):
+        core.hear(adverts(present, turn, draw))
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return taken / present
+
+
 def cost_of_strangers(core: Core, kind: str) -> float:
     """Return the median cost of a stranger's frame: 1,000 a second, 500 of them new in each window."""
     spent: list[float] = []
@@ -113,6 +126,7 @@ def say_members(most: int) -> None:
         present *= 10
     crowded = register(most)
     line(f"  {most} enrolled, 100 present", cost_of_members(a_core(crowded), 100))
+    line("  what a member who is here takes", size_of_a_member(), "bytes")
     say("a stranger's frame, through the core (us of CPU, medians; target: 3)\n")
     line(f"  a probe request, {most} members enrolled", cost_of_strangers(a_core(crowded), "probe-request"))
     line(f"  an unknown iBeacon, {most} members enrolled", cost_of_strangers(a_core(crowded), "ibeacon"))

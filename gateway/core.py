@@ -73,7 +73,8 @@ class Core:
         self.now = -math.inf
         self.clock_synchronised: bool | None = None  # not told yet, or not to be told
         self.causes = causes  # what became of all that led to no visit
-        self.last_heard: dict[str, Heard] = {}  # by member, until `forget_heard`
+        self.last_heard: dict[str, Heard] = {}  # by member, until `forget_heard`, while somebody watches
+        self.is_watched = False
 
     # time
 
@@ -151,7 +152,8 @@ class Core:
             if news:
                 self._take_news(out)
             if heard is not None:
-                self.last_heard[heard.member] = heard
+                if self.is_watched:
+                    self.last_heard[heard.member] = heard
                 decider.hear(self.now, heard, out)
         return out
 
@@ -165,7 +167,8 @@ class Core:
         trust = self._register.vouched(member_id, heard, receiver)
         self._take_news(out)
         frame = Heard(heard, member_id, receiver, "ble", level, trust, "app")
-        self.last_heard[member_id] = frame
+        if self.is_watched:
+            self.last_heard[member_id] = frame
         self._decider.hear(self.now, frame, out)
         return out
 

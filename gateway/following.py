@@ -52,6 +52,7 @@ class Following:
         self.histories = Histories(config.zones, config.privacy)
         self._situations = Situations(config, self.histories, facts)
         self._follows: dict[str, Follow] = {}
+        self._dwelling: set[str] = set()  # of whom a dwell is waited for
 
     def __bool__(self) -> bool:
         """Tell whether a visit is open."""
@@ -65,15 +66,13 @@ class Following:
 
     def hear(self, now: float, heard: Heard, out: Outcome) -> None:
         """Take a frame, after all that was due at `now`."""
-        self._recent.hear(heard)
         presence = self.presence
         if heard.t < now:  # nothing is decided at a time that was
             presence.advance(now)
         for change in presence.hear(heard):
             self._changed(change, out)
-        follow = self._follows.get(heard.member)
-        if follow and follow.dwells:
-            self._dwell(now, heard, follow, out)
+        if heard.member in self._dwelling:
+            self._dwell(now, heard, out)
 
     def advance(self, t: float, out: Outcome) -> None:
         """Do what is due by `t`."""
@@ -95,6 +94,7 @@ class Following:
                 self._causes["outside, without consent to zones"] += 1
                 return
             follow = self._follows[member.id] = Follow(self._ids.visit(), change.at)
+            self._recent.keep(member.id, change.visit.frames)
             self._announcer.visit(out, replace(change, what="started"), follow, member)
         elif zones:
             self._announcer.visit(out, change, follow, member)
@@ -119,6 +119,8 @@ class Following:
 
     def _expect(self, follow: Follow, visit: Visit, *, same_kind: bool) -> None:
         follow.expect(visit, self._policy.dwell_lengths(self._situations.zone(visit.zone)), same_kind=same_kind)
+        if follow.dwells:
+            self._dwelling.add(visit.member)
 
     def expect_anew(self) -> None:
         """Wait for the dwells that other rules wait for, of visits that are open; none that is over comes late."""
@@ -132,8 +134,12 @@ class Following:
         if may_look(situation):
             self._policy.apply(situation, change.visit.credential, out)
 
-    def _dwell(self, now: float, heard: Heard, follow: Follow, out: Outcome) -> None:
+    def _dwell(self, now: float, heard: Heard, out: Outcome) -> None:
         """Tell the rules of each dwell that was reached: the zone was held so long, and somebody was heard in it."""
+        follow = self._follows.get(heard.member)
+        if follow is None or not follow.dwells:
+            self._dwelling.discard(heard.member)
+            return
         member, visit = self._find(heard.member), self.presence.visits[heard.member]
         while member and follow.dwells and follow.dwells[0].at <= visit.zone_heard:
             dwell = follow.dwells.pop(0)
@@ -214,7 +220,6 @@ class Following:
     def redate(self, by_s: float, out: Outcome) -> None:
         """Move all times: the clock was set by so much."""
         self.presence.redate(by_s)
-        self._recent.redate(by_s)
         for member_id, follow in self._follows.items():
             follow.redate(by_s)
             self._keep(member_id, follow, out)
@@ -233,7 +238,9 @@ class Following:
             self._close(snapshot.visit(), here, now, out)
             return
         self.presence.restore([snapshot], now)
-        self._expect(follow, self.presence.visits[snapshot.member], same_kind=False)
+        visit = self.presence.visits[snapshot.member]
+        self._recent.keep(snapshot.member, visit.frames)
+        self._expect(follow, visit, same_kind=False)
         follow.dwells = [dwell for dwell in follow.dwells if dwell.at > snapshot.last_heard]
 
     def _close(self, visit: Visit, at: float, now: float, out: Outcome) -> None:

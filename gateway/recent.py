@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 
+from gateway.config import Zone
 from gateway.contract.reading import Json
-from gateway.heard import Heard
 
 BAND_DB = 10
 GAP_S = 10.0  # without a frame, and the next begins a spell
 MOST_FRAMES = 24  # of one member, the newest
 MOST_SPELLS = 4  # of those: each costs a decision some 25 bytes on the disk
-MOST_MEMBERS = 10_000
+
+LOWEST, HIGHEST, PLACE = -512, 512, 1024
+"""dBm that a row of frames has room for, and how far it is from the levels of one receiver to those of the next."""
+NO_LEVEL = 256
+MOST_NUMBERS = 2 * (MOST_FRAMES + 8)  # in a row: those of eight frames go at once
 
 _Band = tuple[str, int | None]
 """A receiver and the lowest dBm of a band; None where it is connected and has no level."""
@@ -33,34 +37,34 @@ class _Spell:
 
 
 class Recent:
-    """Keeps the last frames of each member who is heard, and of no more members than can be here.
+    """Tells the last frames of each member who is here; presence takes them."""
 
-    `door` names the receivers of door zones.
-    """
+    def __init__(self, zones: Sequence[Zone]) -> None:
+        self._receivers = receivers_of(zones)
+        self._door = frozenset(hear.receiver for zone in zones if zone.kind == "door" for hear in zone.hear)
+        self._frames: dict[str, array[float]] = {}
 
-    def __init__(self, door: Iterable[str]) -> None:
-        self._door = frozenset(door)
-        self._frames: OrderedDict[str, deque[Heard]] = OrderedDict()  # finds its first at once
-
-    def hear(self, heard: Heard) -> None:
-        """Take a frame of a member."""
-        frames = self._frames.get(heard.member)
-        if frames is None:
-            if len(self._frames) >= MOST_MEMBERS:
-                self._frames.popitem(last=False)
-            frames = self._frames[heard.member] = deque(maxlen=MOST_FRAMES)
-        frames.append(heard)
+    def keep(self, member: str, frames: array[float]) -> None:
+        """Tell these frames of a member from now on."""
+        self._frames[member] = frames
 
     def told(self, member: str, t: float, *, zones: bool) -> list[Json]:
         """Return receiver, band, seconds before `t` of the first and last frame, and frames of each spell, in order.
 
         Without consent to zones, what the door's receivers heard is told alone.
         """
+        frames = self._frames.get(member, _NONE)[-2 * MOST_FRAMES :]
         return [
             [receiver, low, round(t - spell.since, 1), round(t - spell.until, 1), spell.frames]
-            for (receiver, low), spell in _spells(self._frames.get(member, deque()))
+            for (receiver, low), spell in _spells(list(self._read(frames)))
             if zones or receiver in self._door
         ]
+
+    def _read(self, frames: array[float]) -> Iterator[tuple[float, _Band]]:
+        for t, number in zip(frames[::2], frames[1::2], strict=True):
+            place, above = divmod(int(number) - LOWEST, PLACE)
+            level = above + LOWEST
+            yield t, (self._receivers[place // 2], None if level == NO_LEVEL else level // BAND_DB * BAND_DB)
 
     def forget(self, member: str) -> None:
         self._frames.pop(member, None)
@@ -69,29 +73,30 @@ class Recent:
         """Forget everybody, as at a start."""
         self._frames.clear()
 
-    def redate(self, by_s: float) -> None:
-        """Take that the clock was set by so much."""
-        for member, frames in self._frames.items():
-            dated = (heard._replace(t=heard.t + by_s) for heard in frames)
-            self._frames[member] = deque(dated, MOST_FRAMES)
+
+_NONE: array[float] = array("d")
 
 
-def _spells(frames: deque[Heard]) -> list[tuple[_Band, _Spell]]:
+def receivers_of(zones: Iterable[Zone]) -> list[str]:
+    """Return the receivers that hear zones, in their order in a row of frames."""
+    return list(dict.fromkeys(hear.receiver for zone in zones for hear in zone.hear))
+
+
+def _spells(frames: list[tuple[float, _Band]]) -> list[tuple[_Band, _Spell]]:
     """Put frames together and return the newest spells, in order.
 
     Of frames of one moment, of which some may be forgotten, none counts.
     """
     spells: dict[_Band, _Spell] = {}
-    forgotten = frames[0].t if len(frames) == MOST_FRAMES else None
-    for heard in frames:
-        if heard.t == forgotten:
+    forgotten = frames[0][0] if len(frames) == MOST_FRAMES else None
+    for t, band in frames:
+        if t == forgotten:
             continue
-        band = heard.receiver, None if heard.rssi is None else heard.rssi // BAND_DB * BAND_DB
         spell = spells.get(band)
-        if spell is not None and heard.t <= spell.until + GAP_S:
-            spell.take(heard.t)
+        if spell is not None and t <= spell.until + GAP_S:
+            spell.take(t)
         else:
-            spells[band] = _Spell(heard.t)
+            spells[band] = _Spell(t)
     newest = sorted(spells.items(), key=lambda item: (item[1].until, *_order(item)))[-MOST_SPELLS:]
     return sorted(newest, key=_order)
 

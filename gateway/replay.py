@@ -145,7 +145,6 @@ def _play(core: Core, sightings: Iterator[Sighting], config: Config, batch_size:
 def _outcomes(core: Core, sightings: Iterator[Sighting], batch_size: int) -> Iterator[Outcome]:
     while batch := list(islice(sightings, batch_size)):
         yield core.hear(batch)
-        core.forget_heard()
     if core.now > -math.inf:
         yield core.finish(core.now)
 

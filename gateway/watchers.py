@@ -33,9 +33,14 @@ class Watchers:
     def join(self, send: Send) -> Callable[[], None]:
         """Tell `send` everything from now on; return what ends this."""
         self._sends.append(send)
+        self._core.is_watched = True
         self._counted = -math.inf
         self._shown.clear()
-        return lambda: self._sends.remove(send)
+        return lambda: self._leave(send)
+
+    def _leave(self, send: Send) -> None:
+        self._sends.remove(send)
+        self._core.is_watched = bool(self._sends)
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell what was decided."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.config import Hear, Zone
 from gateway.heard import Heard
 from gateway.presence.whereabouts import PATIENCE_S, Coarse, Whereabouts
 from gateway.presence.zones import NOWHERE, Plan
+from gateway.recent import MOST_NUMBERS
 from rules.situation import Trust
 
 PLAN = Plan.of((Zone("shoes", "shelf", (Hear("a", -72),)), Zone("coats", "shelf", (Hear("b", -72),))))
@@ -57,6 +60,23 @@ def test_whoever_is_far_below_every_level_is_nowhere_without_further_judgement()
     hear(where, -20.0, "a", -90)
     where.judge(PLAN, -19.75, -20.0)
     assert hear(where, -19.0, "a", -91)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from("ab"), st.integers(-100, -40)), min_size=1, max_size=200))
+def test_frames_that_wait_count_as_those_that_are_taken_in_at_once(frames: list[tuple[float, str, int]]) -> None:
+    """However late levels are taken from the row of frames, the same is found of where somebody is."""
+    late, at_once = settled(("a", -58), ("b", -84)), settled(("a", -58), ("b", -84))
+    t = 0.0
+    for gap_s, receiver, rssi in frames:
+        t += gap_s
+        agrees = hear(at_once, t, receiver, rssi)
+        at_once.redate(0.0)  # takes in what waits
+        assert hear(late, t, receiver, rssi) is agrees
+        if not agrees:
+            found = [where.judge(PLAN, t + 0.25, t) for where in (late, at_once)]
+            assert found[0] == found[1]
+            assert (late.zone, late.confidence) == (at_once.zone, at_once.confidence)
+    assert len(late.frames) <= MOST_NUMBERS
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def links_of(zones: Sequence[Zone], levels: dict[str, float], heard: dict[str, f
         t = (heard or {}).get(receiver, 0.0)
         link = Link(Plan.of(zones).ears[receiver], t - 20, rssi)
         for n in range(1, 201):
-            link.update(t - 20 + n * 0.1, rssi)
+            link.take([(t - 20 + n * 0.1, rssi)])
         made.append(link)
     return made
 

@@ -9,6 +9,7 @@ from a receiver, the level moves some 3.5 dB in a second.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 FADING_DB2 = 16.0
 WANDERING_DB2_PER_S = 12.0
@@ -30,15 +31,17 @@ class Level:
         self.mean = self.steady = float(rssi)
         self.variance = FADING_DB2
 
-    def update(self, t: float, rssi: float) -> None:
-        """Take one frame; a late one counts as if it came with the newest."""
-        variance = self.variance
-        if t > self.t:
-            variance += WANDERING_DB2_PER_S * (t - self.t)
-            self.t = t
-        gain = variance / (variance + FADING_DB2)
-        self.mean += gain * (rssi - self.mean)
-        self.variance = variance - gain * variance
+    def take(self, frames: Iterable[tuple[float, float]]) -> None:
+        """Take the time and level of frames; a late one counts as if it came with the newest."""
+        newest, mean, variance = self.t, self.mean, self.variance
+        for t, rssi in frames:
+            if t > newest:
+                variance += WANDERING_DB2_PER_S * (t - newest)
+                newest = t
+            gain = variance / (variance + FADING_DB2)
+            mean += gain * (rssi - mean)
+            variance -= gain * variance
+        self.t, self.mean, self.variance = newest, mean, variance
 
     def redate(self, by_s: float) -> None:
         self.t += by_s

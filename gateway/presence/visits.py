@@ -10,6 +10,7 @@ before that goes on with the same visit.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +23,7 @@ from gateway.contract.reading import Json
 from gateway.contract.words import CredentialKind
 from gateway.heard import Heard
 from gateway.presence.whereabouts import Whereabouts
-from gateway.presence.zones import NOWHERE, Plan
+from gateway.presence.zones import AWAY, NOWHERE, Plan
 from rules.situation import Trust
 
 SETTLE_S = 0.25  # receivers that heard the same advert have all spoken by then
@@ -85,9 +86,9 @@ class Visit:
     trust: Trust  # the best of the visit
     credential: CredentialKind  # kind of the one that gave `trust`
     confidence: float  # 0 to 1, of the newest judgement
-    held_door: bool = False
     held_inside: bool = False  # any zone of a kind other than `outside`
     route: list[Stop] = field(default_factory=list)
+    frames: array[float] = field(default_factory=lambda: array("d"), repr=False)  # the last ones
 
     def redate(self, by_s: float) -> None:
         """Move all times: the clock was set by so much."""
@@ -110,7 +111,6 @@ class Visit:
             self.last_heard,
             int(self.trust),
             self.credential,
-            self.held_door,
             self.held_inside,
             tuple(self.route),
         )
@@ -129,7 +129,6 @@ class VisitSnapshot:
     last_heard: float
     trust: int
     credential: CredentialKind
-    held_door: bool
     held_inside: bool
     route: tuple[Stop, ...]
 
@@ -138,8 +137,9 @@ class VisitSnapshot:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Json]) -> VisitSnapshot:
-        """Take what `as_json` gave."""
-        return cls(**{**kept, "route": tuple((zone, since) for zone, since in kept["route"])})
+        """Take what `as_json` gave, of an earlier version too, which may have kept more."""
+        known = {name: kept[name] for name in cls.__slots__}
+        return cls(**{**known, "route": tuple((zone, since) for zone, since in kept["route"])})
 
     def visit(self) -> Visit:
         """Return the visit as it was."""
@@ -155,7 +155,6 @@ class VisitSnapshot:
             trust=Trust(self.trust),
             credential=self.credential,
             confidence=0.0,
-            held_door=self.held_door,
             held_inside=self.held_inside,
             route=list(self.route),
         )
@@ -181,24 +180,36 @@ class Change:
     reason: Reason | None = None
 
 
-@dataclass(slots=True)
-class Person:
-    """A member who is heard."""
+class Person(Whereabouts):
+    """A member who is heard, and all that a frame of theirs touches."""
 
-    member: str
-    where: Whereabouts
-    trust: Trust
-    credential: CredentialKind
-    newest: float  # frame
-    seen: float  # from here on the leave time counts
-    stage: Stage = Stage.AWAY
-    visit: Visit | None = None
-    first: float = 0.0  # frame that waits for judgement
-    due: float = math.inf  # when it is judged
+    __slots__ = ("credential", "due", "first", "member", "newest", "seen", "stage", "trust", "visit")
+
+    def __init__(
+        self,
+        member: str,
+        trust: Trust,
+        credential: CredentialKind,
+        newest: float,
+        now: float,
+        visit: Visit | None = None,
+        zone: int = AWAY,
+    ) -> None:
+        within = visit is not None and visit.held_inside
+        super().__init__(now, zone, within=within)
+        self.member = member
+        self.trust = trust
+        self.credential = credential
+        self.newest = newest  # frame
+        self.seen = now  # from here on the leave time counts
+        self.visit = visit
+        self.stage = Stage.AWAY if visit is None else Stage.WITHIN if within else Stage.PASSING
+        self.first = 0.0  # frame that waits for judgement
+        self.due = math.inf  # when it is judged
 
     def redate(self, by_s: float) -> None:
         """Move all times: the clock was set by so much."""
-        self.where.redate(by_s)
+        super().redate(by_s)
         self.newest += by_s
         self.seen += by_s
         self.first += by_s
@@ -238,7 +249,7 @@ class Presence:
             person.newest = t
         if trust is not person.trust or credential != person.credential:
             _trust(person, heard)
-        if person.where.hear(ear, heard):
+        if person.hear(ear, heard):
             visit = person.visit
             if visit is not None and t > visit.last_heard:
                 visit.last_heard = visit.zone_heard = person.seen = t
@@ -290,9 +301,9 @@ class Presence:
         self._now = max(self._now, now)
         for kept in visits:
             visit = kept.visit()
-            where = Whereabouts(now, self._numbers.get(kept.zone or "", NOWHERE), within=kept.held_inside)
-            stage = Stage.WITHIN if kept.held_inside else Stage.PASSING
-            person = Person(kept.member, where, visit.trust, visit.credential, kept.last_heard, now, stage, visit)
+            zone = self._numbers.get(kept.zone or "", NOWHERE)
+            person = Person(kept.member, visit.trust, visit.credential, kept.last_heard, now, visit, zone)
+            visit.frames = person.frames
             self._people[kept.member] = person
             self.visits[kept.member] = visit
             self._watch(person, now + self._leave_after_s)
@@ -301,7 +312,7 @@ class Presence:
 
     def _meet(self, heard: Heard) -> Person:
         t = max(heard.t, self._now)
-        person = Person(heard.member, Whereabouts(t), heard.trust, heard.credential, heard.t, t)
+        person = Person(heard.member, heard.trust, heard.credential, heard.t, t)
         self._people[heard.member] = person
         self._watch(person, t + min(STRANGE_S, self._leave_after_s))
         return person
@@ -328,14 +339,14 @@ class Presence:
         person.due = math.inf
         if self._people.get(person.member) is not person:
             return None
-        since = person.where.judge(self._plan, now, person.first)
+        since = person.judge(self._plan, now, person.first)
         change = self._find(person, since, now) if since is not None else None
         visit = person.visit
         if visit:
-            visit.confidence = person.where.confidence
-            if person.where.supported:
+            visit.confidence = person.confidence
+            if person.supported:
                 visit.zone_heard = max(visit.zone_heard, person.newest)
-            if person.where.supported or person.stage is Stage.WITHIN:
+            if person.supported or person.stage is Stage.WITHIN:
                 visit.last_heard = max(visit.last_heard, person.newest)
                 person.seen = max(person.seen, person.newest)
         return change
@@ -357,7 +368,7 @@ class Presence:
     # what is found
 
     def _find(self, person: Person, since: float, now: float) -> Change | None:
-        number = person.where.zone
+        number = person.zone
         zone = self._zones[number] if number != NOWHERE else None
         found = Found.UNSURE if zone is None else Found.OUTSIDE if zone.kind == "outside" else Found.ELSEWHERE
         person.stage, what = STAGES[person.stage, found]
@@ -379,7 +390,8 @@ class Presence:
             zone_heard=person.newest,
             trust=person.trust,
             credential=person.credential,
-            confidence=person.where.confidence,
+            confidence=person.confidence,
+            frames=person.frames,
         )
         person.visit = self.visits[person.member] = visit
         person.seen = person.newest
@@ -393,7 +405,7 @@ class Presence:
         visit.kind = zone.kind if zone else "inside"
         if visit.kind != came_from_kind:
             visit.kind_since = since
-        visit.confidence = person.where.confidence
+        visit.confidence = person.confidence
         _arrive(person, visit, zone, since)
         return Change("moved", visit, since, now, visit.zone, visit.kind, visit.confidence, came_from, came_from_kind)
 
@@ -408,8 +420,7 @@ class Presence:
 def _arrive(person: Person, visit: Visit, zone: Zone | None, since: float) -> None:
     """Note what a newly held zone means to the rest of the visit."""
     if zone and zone.kind != "outside":
-        person.where.within = visit.held_inside = True
-        visit.held_door = visit.held_door or zone.kind == "door"
+        person.within = visit.held_inside = True
     visit.route.append((visit.zone, since))
     del visit.route[:-ROUTE_LENGTH]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import NamedTuple
 
 from gateway.heard import Heard
 from gateway.presence.zones import AWAY, CALM, NOWHERE, Ear, Hold, Link, Plan, agree, weigh
+from gateway.recent import HIGHEST, LOWEST, MOST_FRAMES, MOST_NUMBERS, NO_LEVEL, PLACE
 
 AT_ONCE = 0.6  # confidence of a zone held by a single frame
 LEVELLED_S = 15.0  # coarser news counts where levels have been silent for longer
@@ -34,25 +36,38 @@ class Coarse(NamedTuple):
 
 
 class Whereabouts:
-    """What is known of where one member is. `zone` and `confidence` are those held."""
+    """What is known of where one member is. `zone` and `confidence` are those held.
+
+    A frame that agrees with the held zone changes nothing but the row of `frames`, from which levels are taken when
+    somebody asks for them, or when it is full.
+    """
 
     __slots__ = (
+        "_agreed",
         "_coarse",
         "_heard",
+        "_high",
         "_hold",
+        "_home",
         "_links",
+        "_low",
         "_newly_levelled",
         "_news",
-        "_sure_until",
+        "_taken",
+        "frames",
         "supported",
         "within",
     )
 
     def __init__(self, now: float, zone: int = AWAY, *, within: bool = False) -> None:
         self._hold = Hold(now, zone)
-        self._links: dict[str, Link] = {}
+        self._links: dict[int, Link] = {}
+        self.frames: array[float] = array("d")
+        self._taken = 0  # of their numbers
         self._heard = -math.inf  # newest frame with a level
-        self._sure_until = -math.inf
+        self._home: Ear | None = None  # hears the held zone, while that is beyond doubt
+        self._low, self._high = math.inf, -math.inf  # levels there that agree
+        self._agreed = -math.inf  # newest frame there that agreed
         self._newly_levelled = False
         self._coarse: Coarse | None = None
         self._news: Coarse | None = None
@@ -69,23 +84,46 @@ class Whereabouts:
 
     def hear(self, ear: Ear, heard: Heard) -> bool:
         """Take one frame; tell whether it agrees with the held zone so well that nothing is to be judged."""
-        t, _, receiver, radio, rssi, _, credential = heard
+        t, _, _, radio, rssi, _, credential = heard
+        frames = self.frames
+        if len(frames) == MOST_NUMBERS:
+            self._take_in()
+            del frames[: -2 * MOST_FRAMES]
+            self._taken = len(frames)
+        frames.append(t)
         if rssi is None or radio != "ble" or credential == "app":
+            frames.append(ear.place + PLACE + (NO_LEVEL if rssi is None else rssi))
             self._take_news(ear, heard)
             return False
+        frames.append(ear.place + rssi)
         if t > self._heard:
             self._heard = t
-        link = self._links.get(receiver)
-        if link is None:
-            self._links[receiver] = Link(ear, t, rssi)
-        else:
-            link.update(t, rssi)
-            if link.low <= rssi <= link.high and t <= self._sure_until:
-                if link.home and t > self._sure_until - PATIENCE_S:
-                    self._sure_until = t + PATIENCE_S
+        if ear is self._home:
+            if self._low <= rssi <= self._high and t <= self._agreed + PATIENCE_S:
+                if t > self._agreed:
+                    self._agreed = t
                 return True
+        elif self._agrees(ear, t, rssi):
+            return True
         self._newly_levelled = True
         return False
+
+    def _agrees(self, ear: Ear, t: float, rssi: int) -> bool:
+        """Tell whether the newest frame, by another receiver than the held zone's, agrees with that zone."""
+        link = self._links.get(ear.place)
+        if link is None:
+            self._take_in()
+            self._links[ear.place] = Link(ear, t, rssi)
+            return False
+        return link.low <= rssi <= link.high and t <= self._agreed + PATIENCE_S
+
+    def _take_in(self) -> None:
+        """Take the levels of frames that waited."""
+        waiting = iter(self.frames[self._taken :])
+        frames = list(zip(waiting, waiting, strict=True))
+        for place, link in self._links.items():
+            link.take([(t, number - place) for t, number in frames if LOWEST <= number - place < HIGHEST])
+        self._taken = len(self.frames)
 
     def _take_news(self, ear: Ear, heard: Heard) -> None:
         rssi, zone = heard.rssi, ear.connected
@@ -102,6 +140,7 @@ class Whereabouts:
 
         Return since when another zone is held; None where it has not changed.
         """
+        self._take_in()
         taken = self._sort_news(now)
         levelled = now - self._heard <= LEVELLED_S
         if levelled and not self._newly_levelled:
@@ -124,11 +163,13 @@ class Whereabouts:
 
     def redate(self, by_s: float) -> None:
         """Move all times: the clock was set by so much."""
+        self._take_in()
+        self.frames[::2] = array("d", [t + by_s for t in self.frames[::2]])
         self._hold.redate(by_s)
         for link in self._links.values():
             link.redate(by_s)
         self._heard += by_s
-        self._sure_until += by_s
+        self._agreed += by_s
         self._coarse = self._coarse and self._coarse._replace(t=self._coarse.t + by_s)
         self._news = self._news and self._news._replace(t=self._news.t + by_s)
 
@@ -144,8 +185,11 @@ class Whereabouts:
 
     def _look_away(self, *, sure: bool) -> None:
         """Say which frames need no judgement from now on: none unless all is `sure`."""
-        self._sure_until = -math.inf
+        self._home, self._agreed = None, -math.inf
         if not sure:
             return
+        self._agreed = math.inf if self.zone == NOWHERE else self._heard
         agree(self._links.values(), self.zone, self._heard)
-        self._sure_until = math.inf if self.zone == NOWHERE else self._heard + PATIENCE_S
+        for link in self._links.values():
+            if link.home:
+                self._home, self._low, self._high = link.ear, link.low, link.high

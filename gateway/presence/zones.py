@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from gateway.config import Zone
 from gateway.presence.smoothing import Level
+from gateway.recent import PLACE
 
 CONTRAST_DB = 2.5  # T above
 BLUR_DB = 1.0  # scale of the logistic curve about a level set by hand
@@ -56,8 +57,12 @@ class Entry(NamedTuple):
 
 
 class Ear(NamedTuple):
-    """What one receiver can say of zones. `connected` is the zone of those who are connected to it."""
+    """What one receiver can say of zones. `connected` is the zone of those who are connected to it.
 
+    `place` is where its levels are in a row of frames; those of coarse news are at the next one.
+    """
+
+    place: int
     entries: tuple[Entry, ...]
     connected: int | None
 
@@ -83,12 +88,15 @@ class Plan:
                 level = -math.inf if hear.at_least is None else hear.at_least
                 heard.setdefault(hear.receiver, []).append((level, hear.offset, number))
         stray_db = STRAY_DB if doored else 0.0
-        ears = {receiver: _ear(zones, sorted(ways, reverse=True), stray_db) for receiver, ways in heard.items()}
+        ears = {
+            receiver: _ear(2 * PLACE * number, zones, sorted(ways, reverse=True), stray_db)
+            for number, (receiver, ways) in enumerate(heard.items())
+        }
         beside = {(a.zone, b.zone) for ear in ears.values() for a in ear.entries for b in ear.entries}
         return cls(ears, frozenset(beside), doored)
 
 
-def _ear(zones: Sequence[Zone], ways: Sequence[tuple[float, float, int]], stray_db: float) -> Ear:
+def _ear(place: int, zones: Sequence[Zone], ways: Sequence[tuple[float, float, int]], stray_db: float) -> Ear:
     hears_more = any(zones[number].kind != "outside" for _, _, number in ways)
     entries: list[Entry] = []
     ceiling = math.inf
@@ -99,7 +107,7 @@ def _ear(zones: Sequence[Zone], ways: Sequence[tuple[float, float, int]], stray_
         entries.append(Entry(number, floor, ceiling, offset, stray, kind == "outside" and hears_more))
         ceiling = min(ceiling, floor)
     connected = next((number for level, _, number in ways if level == -math.inf), None)
-    return Ear(tuple(entries), connected)
+    return Ear(place, tuple(entries), connected)
 
 
 class Link(Level):
