@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
+from math import floor
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -44,14 +47,7 @@ class Event:
         return msgspec.json.encode(self.envelope(source, timezone))
 
     def envelope(self, source: str, timezone: ZoneInfo) -> Envelope:
-        return Envelope(
-            id=self.id,
-            source=source,
-            type=self.type,
-            time=rfc3339(self.time, timezone),
-            sequence=f"{self.sequence:016d}",
-            data=self.data,
-        )
+        return envelope(self.id, self.type, self.time, self.sequence, self.data, source, timezone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +96,27 @@ class Outcome:
         self.state |= other.state
 
 
+def envelope(id_: str, type_: str, t: float, sequence: int, data: Any, source: str, timezone: ZoneInfo) -> Envelope:
+    """Return what is sent of an event; `data` is an object, or one that is JSON already (`msgspec.Raw`)."""
+    return Envelope(
+        id=id_,
+        source=source,
+        type=type_,
+        time=rfc3339(t, timezone),
+        sequence=str(sequence).zfill(16),
+        data=data,
+    )
+
+
 def rfc3339(t: float, timezone: ZoneInfo) -> str:
     """Write seconds since the epoch as RFC 3339 with milliseconds and the shop's offset."""
-    return datetime.fromtimestamp(t, timezone).isoformat(timespec="milliseconds")
+    minute, ms = divmod(floor(t) * 1000 + round(t % 1 * 1e6) // 1000, 60_000)
+    before, behind = _around_seconds(minute, timezone)
+    return f"{before}{ms // 1000:02d}.{ms % 1000:03d}{behind}"
+
+
+@lru_cache(maxsize=256)
+def _around_seconds(minute: int, timezone: ZoneInfo) -> tuple[str, str]:
+    """Write what stands before and behind the seconds of a minute since the epoch: no zone's offset has any."""
+    text = datetime.fromtimestamp(60 * minute, timezone).isoformat()
+    return text[:17], text[19:]

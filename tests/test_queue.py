@@ -9,7 +9,7 @@ from gateway.events import Priority, StateRow
 from gateway.store import marks
 from gateway.store.left import EVERY_S, KEPT_S, Left
 from gateway.store.packing import pack, unpack
-from gateway.store.queue import START, Marks, Place, Queue, advanced
+from gateway.store.queue import START, Marks, Place, Queue
 
 ALERT, VISIT, COUNT = Priority
 
@@ -99,7 +99,7 @@ def test_the_most_urgent_is_read_first_and_the_least_given_up_first() -> None:
     for number, priority in enumerate((COUNT, VISIT, ALERT, VISIT, COUNT), 1):
         queue.add((priority, number), float(number))
     assert queue.behind(START, 3) == [(ALERT, 3), (VISIT, 2), (VISIT, 4)]
-    assert queue.behind(advanced(START, (VISIT, 2)), 9) == [(ALERT, 3), (VISIT, 4), (COUNT, 1), (COUNT, 5)]
+    assert queue.behind((0, 2, 0), 9) == [(ALERT, 3), (VISIT, 4), (COUNT, 1), (COUNT, 5)]
     assert queue.least(3, {ALERT}) == [(COUNT, 1), (COUNT, 5), (VISIT, 2)]
     assert queue.expired(2.0) == [(VISIT, 2), (COUNT, 1)]
 

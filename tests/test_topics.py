@@ -203,7 +203,9 @@ def test_answers_go_to_a_clients_own_replies_only(topic: str, client: str | None
     assert TOPICS.client_of(topic) == client
 
 
-KNOWN = st.sampled_from(["facts/x", "outcomes", "devices/b/status", "alerts/g/claims/b", "commands/members.put"])
+KNOWN = st.sampled_from(
+    ["facts/x", "outcomes", "devices/b/status", "alerts/g/claims/b", "members", "commands/members.put"]
+)
 BODIES = st.one_of(
     st.binary(max_size=200),
     st.recursive(

@@ -7,7 +7,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway import clock
 from gateway.mqtt.address import Address
@@ -255,7 +255,7 @@ class Connection:
         self._parting = True
         try:
             async with asyncio.timeout(FAREWELL_S):
-                await self.publish(replace(self._settings.will, retain=True))
+                await self.publish(self._settings.will._replace(retain=True))
                 link.leave()
                 await asyncio.wait({link.gone})
         except (TimeoutError, PublishError):

@@ -12,23 +12,18 @@ class PacketError(Exception):
 def take_packets(buffer: bytearray, most_bytes: int) -> list[bytes]:
     """Take the whole packets off a buffer (MQTT 5, section 2.1.4). Raises PacketError."""
     packets = []
-    end = 0
-    while (after := _end_of_packet(buffer, end, most_bytes)) is not None and after <= len(buffer):
-        packets.append(bytes(buffer[end:after]))
-        end = after
-    del buffer[:end]
+    start = 0
+    while found := parse_integer(buffer, start + 1):
+        length, behind = found
+        if length > most_bytes:
+            raise PacketError
+        end = behind + length
+        if end > len(buffer):
+            break
+        packets.append(bytes(buffer[start:end]))
+        start = end
+    del buffer[:start]
     return packets
-
-
-def _end_of_packet(buffer: bytearray, start: int, most_bytes: int) -> int | None:
-    """Return where the packet that begins at `start` ends, as far as its head tells yet."""
-    found = parse_integer(buffer, start + 1)
-    if found is None:
-        return None
-    length, behind = found
-    if length > most_bytes:
-        raise PacketError
-    return behind + length
 
 
 def parse_integer(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
@@ -36,6 +31,8 @@ def parse_integer(data: bytes | bytearray, start: int) -> tuple[int, int] | None
 
     Raises PacketError.
     """
+    if start < len(data) and data[start] < 0x80:
+        return data[start], start + 1
     value = 0
     for place in range(4):
         if start + place >= len(data):
@@ -49,6 +46,8 @@ def parse_integer(data: bytes | bytearray, start: int) -> tuple[int, int] | None
 
 def encode_integer(value: int) -> bytes:
     """Write a variable byte integer of at most `MOST_INTEGER`."""
+    if value < 0x80:
+        return bytes((value,))
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)

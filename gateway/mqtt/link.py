@@ -281,11 +281,10 @@ class Link:
         done, _ = self._sent.pop(said.identifier, (None, 0.0))
         if done is not None:
             self._has_room_anew = True
-            refused = said.reason >= FIRST_FAILURE
-            done(
-                Delivery.REFUSED if refused else Delivery.DELIVERED,
-                words_of(said.reason, said.words if refused else None),
-            )
+            if said.reason < FIRST_FAILURE:
+                done(Delivery.DELIVERED, "")
+            else:
+                done(Delivery.REFUSED, words_of(said.reason, said.words))
 
     def _give_up(self, cause: Cause) -> None:
         _resolve(self.lost, self._trouble(cause))

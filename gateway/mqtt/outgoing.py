@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to publish with QoS 1. `expiry_s` is how long the broker may hold it."""
 
     topic: str
@@ -29,7 +28,7 @@ class Delivery(Enum):
 
 
 Done = Callable[[Delivery, str], None]
-"""Takes the outcome of a message, with the broker's reason in words. Called on the event loop, never raises."""
+"""Takes the outcome of a message, with why it was not delivered in words. Called on the event loop, never raises."""
 
 
 class PublishError(Exception):

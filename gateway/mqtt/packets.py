@@ -13,10 +13,9 @@ PUBACK = 0x40
 
 MOST_TEXT = 0xFFFF
 
-_PUBLISH, _RETAIN = 0x32, 0x01  # section 3.3.1, with QoS 1
-_EXPIRY, _CONTENT_TYPE, _ANSWER_TOPIC, _CORRELATION = 0x02, 0x03, 0x08, 0x09  # section 3.3.2.3
+_PUBLISH, _PUBLISH_RETAINED = b"\x32", b"\x33"  # section 3.3.1, with QoS 1
+_EXPIRY, _CONTENT_TYPE, _ANSWER_TOPIC, _CORRELATION = b"\x02", b"\x03", b"\x08", b"\x09"  # section 3.3.2.3
 _REASON_STRING, _USER_PROPERTY = 0x1F, 0x26  # section 3.4.2.2
-_BARE = 4  # bytes of a PUBACK that has neither reason code nor properties
 
 
 class Acknowledgement(NamedTuple):
@@ -29,16 +28,12 @@ class Acknowledgement(NamedTuple):
 
 def encode_publish(message: Outgoing, identifier: int) -> bytes:
     """Return a message as a packet (section 3.3). Raises ValueError where its topic is none, or it is too large."""
-    if message.correlation is None and message.answer_topic is None:
-        properties = _often(message.expiry_s, message.content_type)
-    else:
-        properties = _properties(message)
-    topic = _topic(message.topic)
+    topic, properties = _topic(message.topic), _properties(message)
     length = len(topic) + 2 + len(properties) + len(message.payload)
     if length > MOST_INTEGER:
         raise ValueError
-    head = bytes((_PUBLISH | _RETAIN if message.retain else _PUBLISH,)) + encode_integer(length)
-    return b"".join((head, topic, identifier.to_bytes(2), properties, message.payload))
+    head = _PUBLISH_RETAINED if message.retain else _PUBLISH
+    return b"".join((head, encode_integer(length), topic, identifier.to_bytes(2), properties, message.payload))
 
 
 @lru_cache(maxsize=256)
@@ -49,25 +44,21 @@ def _topic(name: str) -> bytes:
     return _text(name)
 
 
-@lru_cache(maxsize=256)
-def _often(expiry_s: int | None, content_type: str | None) -> bytes:
-    return _properties(Outgoing("", b"", expiry_s=expiry_s, content_type=content_type))
-
-
 def _properties(message: Outgoing) -> bytes:
     """Encode properties with their length before them (section 2.2.2). Raises ValueError."""
-    encoded = bytearray()
+    encoded = b""
     if message.expiry_s is not None:
-        encoded += bytes((_EXPIRY,)) + message.expiry_s.to_bytes(4)
+        encoded += _EXPIRY + message.expiry_s.to_bytes(4)
     if message.content_type is not None:
-        encoded += bytes((_CONTENT_TYPE,)) + _text(message.content_type)
+        encoded += _CONTENT_TYPE + _text(message.content_type)
     if message.answer_topic is not None:
-        encoded += bytes((_ANSWER_TOPIC,)) + _topic(message.answer_topic)
+        encoded += _ANSWER_TOPIC + _topic(message.answer_topic)
     if message.correlation is not None:
-        encoded += bytes((_CORRELATION,)) + _binary(message.correlation)
-    return encode_integer(len(encoded)) + bytes(encoded)
+        encoded += _CORRELATION + _binary(message.correlation)
+    return encode_integer(len(encoded)) + encoded
 
 
+@lru_cache(maxsize=256)
 def _text(text: str) -> bytes:
     """Encode a text (section 1.5.4). Raises ValueError where it has a null character or half a surrogate pair."""
     if "\0" in text:
@@ -83,20 +74,17 @@ def _binary(data: bytes) -> bytes:
 
 def parse_puback(packet: bytes) -> Acknowledgement | None:
     """Read a whole PUBACK (section 3.4); None where it is none."""
-    if len(packet) == _BARE:
-        return _acknowledgement(packet[2:])
+    _, start = parse_integer(packet, 1) or (0, len(packet))
+    identifier = int.from_bytes(packet[start : start + 2])
+    if not identifier or len(packet) < start + 2:
+        return None
+    if len(packet) <= start + 3:
+        return Acknowledgement(identifier, packet[start + 2] if len(packet) == start + 3 else 0)
     try:
-        _, start = parse_integer(packet, 1) or (0, len(packet))
-        body = packet[start:]
-        words = _reason_string(_properties_behind(body, 3)) if len(body) > 3 else None
+        words = _reason_string(_properties_behind(packet, start + 3))
     except (PacketError, UnicodeDecodeError):
         return None
-    return _acknowledgement(body, words) if len(body) > 2 else None
-
-
-def _acknowledgement(body: bytes, words: str | None = None) -> Acknowledgement | None:
-    identifier, reason = int.from_bytes(body[:2]), body[2] if len(body) > 2 else 0
-    return Acknowledgement(identifier, reason, words) if identifier else None
+    return Acknowledgement(identifier, packet[start + 2], words)
 
 
 def _properties_behind(body: bytes, start: int) -> bytes:

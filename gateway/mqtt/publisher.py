@@ -9,13 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from gateway.events import Event
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.outgoing import Delivery, Outgoing
 from gateway.mqtt.topics import Topics
 from gateway.store.database import StoreError
 from gateway.store.outbox import OutboxRow
-from gateway.store.queue import START, Place, advanced
+from gateway.store.queue import START, Place
 from gateway.store.store import Store
 
 log = logging.getLogger("hushbell.mqtt")
@@ -50,14 +49,16 @@ class Publisher:
         self._store = store
         self._connection = connection
         self._topics = topics
+        self._source = topics.source
         self._timezone = timezone
         self._clock = clock
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._sent_to = START
+        self._sent_to = list(START)
         self._ahead: deque[OutboxRow] = deque()  # the first of what the store has behind `_sent_to`
         self._changed = False  # the store did, since it was last read
         self._open: set[Place] = set()  # sent, not yet acknowledged
+        self._delivered: list[Place] = []  # of the acknowledgements that are being read
         self._unmarked = 0  # acknowledged since the disk was last brought to know
         self._mark_due = False
         self._draining = 0
@@ -68,7 +69,7 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish until cancelled; then mark what was acknowledged."""
-        ends = [self._store.watch(self._on_change), self._connection.watch(self._wake.set)]
+        ends = [self._store.watch(self._on_change), self._connection.watch(self._on_room)]
         self._wake.set()
         try:
             while True:
@@ -123,52 +124,64 @@ class Publisher:
     async def _read(self) -> bool:
         """Read what is to be sent next; return whether there is any."""
         self._changed = False
-        self._ahead.extend(await self._store.pending(READ_AHEAD, self._sent_to))
+        self._ahead.extend(await self._store.pending(READ_AHEAD, tuple(self._sent_to)))
         return bool(self._ahead)
 
     async def _send(self) -> None:
         """Send what there is room for, leaving out what is on its way and giving up what is too late."""
         now = self._clock()
         late = False
-        while self._ahead and self._connection.room:
+        room = self._connection.room
+        while self._ahead and room:
             row = self._ahead.popleft()
             place = row.place
-            self._sent_to = advanced(self._sent_to, place)
+            self._sent_to[row.priority] = row.number
             expires = self._store.expires(place)
             if expires is None or place in self._open:
                 continue
             if expires <= now:
                 late = True
             else:
+                room -= 1
                 self._open.add(place)
-                self._connection.send(self._message(row.event, expires - now), partial(self._on_done, place))
+                self._connection.send(self._message(row, expires - now), partial(self._on_done, place))
         if self._changed:
             self._ahead.clear()
         if late:
             await self._store.expire(now)
 
-    def _message(self, event: Event, life_s: float) -> Outgoing:
+    def _message(self, row: OutboxRow, life_s: float) -> Outgoing:
         return Outgoing(
-            self._topics.under(event.topic),
-            event.body(self._topics.source, self._timezone),
+            self._topics.under(row.topic),
+            row.body(self._source, self._timezone),
             expiry_s=max(1, int(life_s)),
             content_type=CONTENT_TYPE,
         )
 
     def _on_done(self, place: Place, delivery: Delivery, reason: str) -> None:
+        if delivery is Delivery.DELIVERED:
+            self._delivered.append(place)
+            return
         self._open.discard(place)
         self.counters[delivery.value] += 1
-        if delivery is Delivery.DELIVERED:
-            self._store.sent(place)
-            self._forget_refusal(place)
-            self._unmarked += 1
-            self._later(MARK_AFTER_S, self._on_mark_due)
-        elif delivery is Delivery.LOST:
+        if delivery is Delivery.LOST:
             self._start_over()
         else:
             self._tell_refusal(place, reason)
             self._store.hold(place)
             self._later(self._rest_s, self._on_rested)
+
+    def _on_room(self) -> None:
+        """Take off the queue what was delivered, as much as came at once."""
+        if places := self._delivered:
+            self._delivered = []
+            self._open.difference_update(places)
+            self.counters["delivered"] += len(places)
+            self._store.sent(*places)
+            self._forget_refusals({priority for priority, _ in places})
+            self._unmarked += len(places)
+            self._later(MARK_AFTER_S, self._on_mark_due)
+        self._wake.set()
 
     def _tell_refusal(self, place: Place, reason: str) -> None:
         """Log the first of a priority, until one of it is delivered."""
@@ -176,9 +189,9 @@ class Publisher:
             self._told.add(place[0])
             log.warning("the broker refuses events of priority %d: %s", place[0], reason)
 
-    def _forget_refusal(self, place: Place) -> None:
-        if place[0] in self._told:
-            self._told.remove(place[0])
+    def _forget_refusals(self, priorities: set[int]) -> None:
+        if not self._told.isdisjoint(priorities):
+            self._told -= priorities
             self._rest_s = REST_S
 
     def _on_rested(self) -> None:
@@ -187,7 +200,7 @@ class Publisher:
 
     def _start_over(self) -> None:
         """Read the queue from its beginning, for what was sent in vain."""
-        self._sent_to = START
+        self._sent_to = list(START)
         self._ahead.clear()
         self._wake.set()
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.contract.events import Gone
-from gateway.events import Event, Priority
+from gateway.events import Event, Priority, envelope
 from gateway.store.database import Row, Statement
-from gateway.store.packing import pack, unpack
+from gateway.store.packing import inflate, pack
 from gateway.store.queue import Place
 
 LAST = "SELECT coalesce(max(number), 0) FROM events"
 WAITING = "SELECT priority, number, expires FROM events WHERE number > ? AND gone IS NULL ORDER BY number"
-NUMBERED = "SELECT * FROM events WHERE number IN (SELECT value FROM json_each(?))"
+WAITING_AT = "SELECT * FROM events WHERE number IN (SELECT value FROM json_each(?)) AND gone IS NULL"
 PLACES_OF_MEMBER = "SELECT priority, number FROM events WHERE member = ? AND topic GLOB ?"
 BEHIND = "SELECT * FROM events WHERE number > ? ORDER BY number LIMIT ?"
 OF_MEMBER = "SELECT * FROM events WHERE member = ? ORDER BY number"
@@ -41,22 +41,54 @@ NEWEST_OUTLIVED = """
 SELECT priority, number FROM events WHERE number = (SELECT max(number) FROM events) AND expires < ?
 AND body IS NOT NULL AND number NOT IN (SELECT value FROM json_each(?))"""
 
-
-PARTINGS = """
-SELECT priority, number FROM events WHERE topic = 'members' AND member IS NULL AND body IS NOT NULL
-AND number NOT IN (SELECT value FROM json_each(?)) LIMIT ?"""
+PARTINGS = "SELECT priority, number FROM events WHERE topic = 'members' AND member IS NULL AND body IS NOT NULL"
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """An event that waits to be sent. `number` rises in the order of commits and is never given twice."""
+class OutboxRow(NamedTuple):
+    """An event as it is kept, column by column. `number` rises in the order of commits and is never given twice.
+
+    `gone` says why it was never sent (`expired` ...); nothing of its data is left then.
+    """
 
     number: int
-    event: Event
+    priority: int
+    topic: str
+    sequence: int
+    type: str
+    time: float
+    expires: float
+    member: str | None
+    short_id: bytes | str
+    packed: bytes | None
+    gone: Gone | None
 
     @property
     def place(self) -> Place:
-        return (self.event.priority, self.number)
+        return (self.priority, self.number)
+
+    @property
+    def event(self) -> Event:
+        return Event(
+            id=_long(self.short_id),
+            topic=self.topic,
+            type=self.type,
+            time=self.time,
+            sequence=self.sequence,
+            data=msgspec.json.decode(self._data),
+            expires=self.expires,
+            priority=Priority(self.priority),
+            member=self.member,
+        )
+
+    def body(self, source: str, timezone: ZoneInfo) -> bytes:
+        """Return the same as `Event.body`, with the data as they lie there."""
+        data = msgspec.Raw(self._data)
+        said = envelope(_long(self.short_id), self.type, self.time, self.sequence, data, source, timezone)
+        return msgspec.json.encode(said)
+
+    @property
+    def _data(self) -> bytes:
+        return b"{}" if self.packed is None else inflate(self.packed)
 
 
 class PastEvent(NamedTuple):
@@ -110,19 +142,9 @@ def numbers_of(places: Iterable[Place]) -> str:
     return msgspec.json.encode([number for _, number in places]).decode()
 
 
-def outbox_row(row: Row) -> OutboxRow:
-    number, priority, topic, sequence, type_, time, expires, member, id_, body, _ = row
-    data = unpack(body) if body is not None else {}
-    return OutboxRow(number, Event(_long(id_), topic, type_, time, sequence, data, expires, Priority(priority), member))
-
-
-def waiting_row(row: Row) -> OutboxRow | None:
-    """Return an event that may be sent; None where it is gone."""
-    return outbox_row(row) if row[-1] is None else None
-
-
 def past_event(row: Row) -> PastEvent:
-    return PastEvent(outbox_row(row).event, row[-1])
+    kept = OutboxRow(*row)
+    return PastEvent(kept.event, kept.gone)
 
 
 def _short(id_: str) -> bytes | str:

@@ -38,4 +38,9 @@ def pack(value: object) -> bytes:
 
 def unpack(packed: bytes) -> Json:
     """Return the JSON value that was packed."""
-    return msgspec.json.decode(zlib.decompressobj(-zlib.MAX_WBITS, zdict=_WORDS).decompress(packed))
+    return msgspec.json.decode(inflate(packed))
+
+
+def inflate(packed: bytes) -> bytes:
+    """Return what was packed as JSON."""
+    return zlib.decompressobj(-zlib.MAX_WBITS, zdict=_WORDS).decompress(packed)

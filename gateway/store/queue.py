@@ -82,12 +82,12 @@ class Queue:
     def remove(self, places: Iterable[Place]) -> list[Place]:
         """Take events off; return those that were there."""
         found = []
-        for priority, number in places:
-            if self._waiting[priority].pop(number, None) is not None:
-                found.append((priority, number))
-            if (priority, number) in self._held:
-                self._held.remove((priority, number))
-                self._unkept[priority, number] = False
+        for place in places:
+            if self._waiting[place[0]].pop(place[1], None) is not None:
+                found.append(place)
+            if place in self._held:
+                self._held.remove(place)
+                self._unkept[place] = False
         return found
 
     def hold(self, place: Place) -> None:
@@ -145,9 +145,3 @@ class Queue:
             for number in waiting:
                 if number > after[priority]:
                     yield priority, number
-
-
-def advanced(after: Cursor, place: Place) -> Cursor:
-    """Return the cursor behind this place too."""
-    priority, number = place
-    return (*after[:priority], number, *after[priority + 1 :])
