@@ -22,6 +22,9 @@ from gateway.withdrawal import chosen, honoured, refuse_withdrawn, settled, take
 
 log = logging.getLogger("hushbell")
 
+MOST_HEARD = 10_000
+"""What other gateways said that waits for the disk, as many as events do; each is something that a member did."""
+
 Told = Callable[[Sequence[Member], Sequence[str]], None]
 """Is told who was put, and the ids of those who went."""
 
@@ -43,7 +46,7 @@ class Membership:
         self._roster = Roster(store)
         self._turn = asyncio.Lock()
         self._heard: deque[MemberChange] = deque()
-        self._said: set[str] = set()  # notes, by key
+        self._said: set[str] = set()  # notes that the disk still has, by key
         self._told: Told = lambda put, removed: None
 
     def tell(self, told: Told) -> None:
@@ -80,8 +83,12 @@ class Membership:
 
     def hear(self, told: MemberChange) -> None:
         """Take what another gateway of this shop says; it is in force when `obeyed` returns."""
-        if told.by != "idle":  # whoever does not come there may come here
+        if told.by == "idle":  # whoever does not come there may come here
+            return
+        if len(self._heard) < MOST_HEARD:
             self._heard.append(told)
+        else:
+            self._committer.dropped["member change"] += 1
 
     async def obeyed(self) -> None:
         """Bring into force what was heard before. Raises StoreError, and then it is tried again the next time."""
@@ -136,7 +143,9 @@ class Membership:
 
         Whoever changes members from outside noted it; the core must have been restored before.
         """
-        for key, text in await self._store.notes():
+        noted = await self._store.notes()
+        self._said.intersection_update(key for key, _ in noted)  # a key is never given twice
+        for key, text in noted:
             if key not in self._said:
                 self._said.add(key)
                 outcome = self._conductor.core.member_changed(self._clock(), read(text))

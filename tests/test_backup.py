@@ -28,6 +28,18 @@ PIECES = [
     Piece(members=[("m-1", '{"greeting": "王女士"}'), ("m-2", "{}")]),
 ]
 
+BEFORE_MEMBERS_WERE_COUNTED = bytes.fromhex(
+    "6875736862656c6c20726567697374657220310a000000000000000000000000000000000000006f5dc95e3e4a3f34c38ea684a5ccee"
+    "bcd9df3fd283c876dc1825fbc4c16c542b3ce11de144941e5c39ff749e7f35c2c8da04266f8cb01fc51efd144d77a834ec9661af3912"
+    "08b0c05547ab39f52f6190b6f76c7f75d0b669c9a87b2fca45c4cd121c8ecfef86a0314707b2e1891274590000006a694df79d19b94d"
+    "1dae023964a820e1065344b37882458c08a6de2090d06ae46265bcc413d0e3d443e5cf4053930a6373a09f38ed5b5108ecf62ef40a29"
+    "435984344f797aa4f1dd85db23706c16672fcbdaf5ff8fb1f27c4f4b5f97f0d953a9a6b1d781c136878f07f28c0000006f7254aff89c"
+    "742909aebd95e9d88ed12f185f7ef98042f48b7ce1d7c1be898c8ad5139c4de1e5301248d7eae811fcac998c9ee93ad767d28258c09c"
+    "c06a38405b1f7cec34f457ec9289eba39d5a25cb5105fe07011524a2215c839168c9d803897eff7979273c201e3f603f69491cb70000"
+    "001071bbc678ff3e0e0dd141b8075e7815db"
+)
+"""`PIECES`, as they were written before a piece had rows of state."""
+
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_passphrases() -> Iterator[None]:
@@ -49,6 +61,10 @@ def test_what_was_written_is_read_and_nothing_of_it_is_open() -> None:
     assert not any(needle in file() for needle in (b"m-1", b"greeting", b"\x11" * 32, b"door-pi"))
     assert read(b"".join(archive.written([], SECRET, SALT))) == []
     assert "王" not in repr(PIECES[2])
+
+
+def test_a_file_of_an_earlier_version_is_read() -> None:
+    assert read(BEFORE_MEMBERS_WERE_COUNTED) == PIECES
 
 
 def test_another_passphrase_opens_nothing() -> None:

@@ -274,15 +274,6 @@ def test_a_disk_that_is_mounted_read_only_is_told(tmp_path: Path) -> None:
     asyncio.run(_open_and_close(tmp_path))
 
 
-def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
-    asyncio.run(_open_and_close(tmp_path))
-    with closing(sqlite3.connect(tmp_path / FILE)) as other:
-        other.execute("PRAGMA user_version = 99")
-    for open_ in (Store.open, Store.open_readonly):
-        with pytest.raises(StoreError, match="newer Hushbell"):
-            asyncio.run(open_(tmp_path))
-
-
 @pytest.mark.parametrize("where", ["file/below", "denied/state"])
 def test_a_folder_that_cannot_be_made_is_one_line(open_folder: Path, where: str) -> None:
     (open_folder.parent / "file").write_text("")

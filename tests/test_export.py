@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from test_core import a_member
+from virtual_door import a_member
 
 from gateway import export as module
 from gateway.contract.commands import Row
@@ -17,6 +17,7 @@ from gateway.contract.reading import RefusedError
 from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.export import export
 from gateway.roster import dumps
+from gateway.store import changes, database
 from gateway.store.store import Store
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -78,6 +79,34 @@ def test_every_row_comes_once_and_in_order_whatever_a_page_holds(
         one = [row for page in await pages(store, "oMember-003") for row in page]
         assert one == [row for row in told if row.member == "oMember-003"]
         assert all(len(page) == 1 for page in await pages(store)) is (room == 1)
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("folded", ["before", "meanwhile", "not at all"])
+def test_what_is_held_is_told_the_same_whenever_it_is_folded(tmp_path: Path, folded: str) -> None:
+    async def scene(store: Store) -> None:
+        await store.put_members([("oMember-000", dumps(a_member("oMember-000")))])
+        for t, kind in ((T + 2, "seen"), (T, "history"), (T + 1, "ledger")):
+            row = DecisionRow(f"d-{t}", t, "oMember-000", "v-1", "rule", "condition", {"at": t})
+            out = Outcome(decisions=[row])
+            out.put(StateRow(kind, "oMember-000", t, "oMember-000"))
+            await store.commit(out)
+        before = await pages(store)
+        read = store._database.read
+
+        async def folding(sql: str, *parameters: object) -> list[database.Row]:
+            rows = await read(sql, *parameters)
+            if sql == changes.ALL:
+                await store._fold()
+            return rows
+
+        if folded == "before":
+            await store._fold()
+        elif folded == "meanwhile":
+            store._database.read = folding  # type: ignore[method-assign]
+        assert await pages(store) == before
+        assert [row.row.get("kind") for row in before[0]][1:4] == ["history", "ledger", "seen"]
 
     play(tmp_path, scene)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
+import os
 import stat
 import tempfile
 from collections.abc import Sequence
@@ -17,10 +19,11 @@ from hypothesis import strategies as st
 from virtual_core import CONFIG, START, come_in, hear, later, shelf
 from virtual_journal import KEY, a_recorded_core
 
+import gateway.journal.pages as pages_module
 from gateway.config import Config
 from gateway.events import StateRow
 from gateway.inputs import FactSaid, Input, Person, Restored
-from gateway.journal.entries import Entry, Mark, Met, Numbered, Reached, Voice, Voices, pack
+from gateway.journal.entries import Begun, Entry, Mark, Met, Numbered, Reached, Voice, Voices, pack
 from gateway.journal.journal import Journal
 from gateway.journal.pages import (
     MAGIC,
@@ -140,6 +143,14 @@ def test_who_is_erased_is_in_no_journal_and_the_others_frames_are_as_they_were(t
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+def test_an_erasure_outlasts_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[set[str]] = []
+    monkeypatch.setattr(pages_module, "settle", lambda folder: settled.append({path.name for path in folder.iterdir()}))
+    path = pages(tmp_path, [Met(ANNA, ())])
+    erase(tmp_path, KEY, ANNA.id)
+    assert settled == [{path.name}]
+
+
 def test_a_journal_without_whoever_is_erased_stays_as_it_is(tmp_path: Path) -> None:
     path = pages(tmp_path, [Met(BERT, ())], [Reached(1.0)])
     before = path.read_bytes(), path.stat().st_ino
@@ -232,8 +243,42 @@ def test_where_the_disk_refuses_the_gateway_goes_on_and_nothing_is_gathered(
     journals(tmp_path)[0].unlink()
     assert hear(core, come_in()).events
     journal.flush()
-    assert "nothing is recorded any more today" in caplog.text
+    assert "nothing is recorded for now" in caplog.text
     hear(core, shelf(8, 40))
     assert recorder.waiting == 0
     journal.turn(START + 2 * DAY_S)
     assert len(journals(tmp_path)) == 1
+
+
+def read_all(state: Path) -> list[list[Entry | Input]]:
+    return [found(path)[0] for path in journals(state)]
+
+
+def test_once_the_disk_takes_writes_again_another_journal_is_begun_and_says_that_somebody_is_there(
+    shop: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    core, recorder = a_recorded_core(config=shop)
+    journal = Journal(shop, 7, KEY, recorder, tuple)
+    journal.begin(START)
+    journal.keep(hear(core, come_in()))
+    journal.flush()
+    first = read_all(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(pages_module, "_held", full)
+        journal.keep(hear(core, shelf(8, 20)))
+        journal.flush()
+        patch.setattr(os, "write", full)
+        for t in range(30, 1200, 10):
+            journal.turn(START + t)
+    assert caplog.text.count("nothing is recorded for now") == 1
+    assert read_all(tmp_path) == first  # no other file was left
+    journal.turn(START + 1810)
+    journal.keep(hear(core, shelf(1811, 40)))
+    journal.flush()
+    assert [path.name for path in journals(tmp_path)] == ["00000007-20251122.journal", "00000007-20251122-2.journal"]
+    begun, *rest = read_all(tmp_path)[1]
+    assert isinstance(begun, Begun)
+    assert (begun.is_cut, bool(rest)) == (True, True)

@@ -3,8 +3,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from test_core import START, a_core, a_member, come_in
+from virtual_door import START, a_core, a_member, come_in
 
+import gateway.membership as module
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.events import Outcome
@@ -149,6 +150,37 @@ def test_the_word_that_somebody_is_gone_is_forgotten_as_soon_as_it_is_sent(tmp_p
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("ends", ["committed", "broken off"])
+@pytest.mark.parametrize("looked", [True, False])
+def test_the_word_that_somebody_is_gone_is_forgotten_also_where_it_is_sent_after_a_restart(
+    tmp_path: Path, ends: str, *, looked: bool
+) -> None:
+    async def away(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        await shop.membership.remove("oX3f-91c2", by="command-line")
+        await shop.committer.settled()
+
+    async def back(shop: Shop) -> None:
+        if looked:
+            await shop.store.keep_marks()
+        if ends == "broken off":
+            shop.store._queue.remove(row.place for row in await shop.store.pending(9))
+            shop.store._queue.last, shop.store._in_doubt = 0, True
+            await shop.store.keep_marks()
+        (waiting,) = await shop.store.pending(9)
+        assert waiting.event.data["change"] == "removed"
+        shop.store.sent(waiting.place)
+        await shop.store.keep_marks()
+        assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
+        (past,) = await shop.store.events_since("members", 0, 9)
+        assert (past.gone, past.event.data) == ("erased", {})
+        assert shop.store._partings == set()
+
+    play(tmp_path, away)
+    play(tmp_path, back)
+
+
 def test_what_is_noted_before_a_restart_or_a_change_of_the_key_is_told_once_in_its_order(tmp_path: Path) -> None:
     async def scene(shop: Shop) -> None:
         shop.works.set()
@@ -191,6 +223,28 @@ def test_what_another_gateway_says_holds_before_any_command_that_comes_after_it(
             await shop.membership.put(a_member())
         assert shop.core.member("oX3f-91c2") is None
         assert await shop.store.pending(9) == []  # what is followed is not told again
+
+    play(tmp_path, scene)
+
+
+def test_what_is_remembered_of_notes_and_other_gateways_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_HEARD", 2)
+
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        for number in range(3):
+            member_id = f"oMember-{number}"
+            await shop.membership.remove(member_id, by="command-line")
+            shop.membership.hear(departure(member_id, "guest-page", START))
+        await shop.committer.settled()
+        await shop.membership.tell_noted()
+        assert shop.membership._said == set()
+        assert [told.member for told in shop.membership._heard] == ["oMember-0", "oMember-1"]
+        assert shop.committer.dropped == {"member change": 1}
+        await shop.membership.obeyed()
+        assert not shop.membership._heard
 
     play(tmp_path, scene)
 

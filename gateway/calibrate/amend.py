@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gateway.config import Hear, Zone
 from gateway.configvalues import read_path
+from gateway.folders import settle
 from gateway.layout import Layout
 from rules.document import Faults, Node, parse_document
 from rules.messages import say as told
@@ -122,11 +123,7 @@ def put_in_place(path: Path, before: bytes, after: bytes) -> Path:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    settle(path.parent)
     return kept
 
 

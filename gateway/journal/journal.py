@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import count
@@ -23,10 +24,16 @@ log = logging.getLogger("hushbell")
 
 EVERY_S = 10.0
 MOST_WAITING = 4096  # lines, of 16 bytes and more
+AGAIN_S = 600.0
+"""How long after the disk refused a journal is begun anew."""
 
 
 class Journal:
-    """Writes the journals of one run. Where the disk refuses, nothing is recorded until the next day begins."""
+    """Writes the journals of one run. Where the disk refuses, nothing is recorded until one can be begun again.
+
+    What happened meanwhile is in no journal. The next one begins as after a restart, and says whether somebody was
+    there.
+    """
 
     def __init__(
         self, config: Config, run: int, gateway_key: bytes, recorder: Recorder, rules: Callable[[], Texts]
@@ -39,16 +46,20 @@ class Journal:
         self._pages: Pages | None = None
         self._is_writing = False
         self._day = date.min
+        self._t, self._again = -math.inf, math.inf  # the time that was reached, and when to begin anew
 
     def begin(self, t: float) -> None:
         """Begin a journal of the day of `t`."""
-        self._day = self._date(t)
+        self._t, self._day = t, self._date(t)
         try:
             text = self._config.path.read_text(encoding="utf-8")
             self._pages = self._open()
         except (OSError, ValueError) as error:
             self._give_up(error)
             return
+        if self._again < math.inf:
+            log.info("a journal is begun again")
+        self._again = math.inf
         self._recorder.open(t, self._run.to_bytes(8, "big"), text, self._rules())
 
     def _open(self) -> Pages:
@@ -74,8 +85,11 @@ class Journal:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        log.error("nothing is recorded any more today: the journal cannot be written: %s", _why(error))
-        self._pages = None
+        if self._again == math.inf:
+            log.error("nothing is recorded for now: the journal cannot be written: %s", _why(error))
+        if self._pages:
+            self._pages.leave()
+        self._pages, self._again = None, self._t + AGAIN_S
         self._recorder.close()
 
     async def settled(self) -> None:
@@ -100,8 +114,9 @@ class Journal:
 
     def turn(self, t: float) -> None:
         """Begin another journal where it is time."""
-        over = self._date(t) - self._day
-        if self._recorder.waiting == 0 and (over.days > 1 or (over.days == 1 and self._recorder.is_quiet(t))):
+        self._t, over = t, self._date(t) - self._day
+        is_time = over.days > 1 or (over.days == 1 and self._recorder.is_quiet(t)) or t >= self._again
+        if self._recorder.waiting == 0 and is_time:
             self.begin(t)
 
 

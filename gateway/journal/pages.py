@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from gateway.folders import settle
 from gateway.inputs import Input
 from gateway.journal.entries import Entry, decode, encode, names, without
 from gateway.store.database import give_to_owner
@@ -52,7 +53,8 @@ def day_of(path: Path) -> date | None:
 
 def journals(state: Path) -> list[Path]:
     """Return the journals of a state folder, oldest first."""
-    return sorted(path for path in (state / FOLDER).glob(f"*{SUFFIX}") if day_of(path))
+    found = (path for path in (state / FOLDER).glob(f"*{SUFFIX}") if day_of(path))
+    return sorted(found, key=lambda path: [(len(part), part) for part in path.stem.split("-")])
 
 
 class Pages:
@@ -68,6 +70,9 @@ class Pages:
         try:
             give_to_owner(state, descriptor)
             os.write(descriptor, MAGIC)
+        except OSError:
+            self.leave()
+            raise
         finally:
             os.close(descriptor)
 
@@ -83,6 +88,12 @@ class Pages:
                 file.truncate(at)
                 raise
         self._written += 1
+
+    def leave(self) -> None:
+        """Take the journal away where nothing was written. Never raises OSError."""
+        if not self._written:
+            with suppress(OSError):
+                self.path.unlink()
 
     def is_busy(self) -> bool:
         """Tell whether somebody writes this journal anew, which may take a second."""
@@ -199,6 +210,7 @@ def _rewrite(path: Path, seals: Seals, member_id: str) -> None:
         file.flush()
         os.fsync(descriptor)
     made.replace(path)
+    settle(path.parent)
 
 
 def _pages_without(path: Path, seals: Seals, member_id: str) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from gateway.store import schema
+from rules.messages import say
 
 Row = tuple[Any, ...]
 
@@ -44,7 +45,8 @@ class Reason(Enum):
     CORRUPT = "the database is damaged"
     DENIED = "no right to open it"
     DISK = "the disk gave an error"
-    NEWER = "a newer Hushbell made this database"
+    NEWER = "a newer Hushbell made this database: install that one again; nothing was changed"
+    OLDER = "an older Hushbell made this database: start the gateway once, which brings it up to date"
     KEY = "the key that members are sealed with cannot be used"
     OTHER = "the database refused"
 
@@ -53,7 +55,7 @@ class StoreError(Exception):
     """What went wrong with the database, in one line. Nothing of the failed write was kept."""
 
     def __init__(self, path: Path, reason: Reason, detail: str = "") -> None:
-        super().__init__(f"{path}: {reason.value}" + (f" ({detail})" if detail else ""))
+        super().__init__(f"{path}: {say(reason.value)}" + (f" ({detail})" if detail else ""))
         self.reason = reason
 
 
@@ -79,14 +81,14 @@ class Database:
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, now: float, *, mend: bool = True) -> Database:
+    async def open(cls, path: Path, now: float, *, mend: bool = True, lock: FolderLock | None = None) -> Database:
         """Open or begin the database; to mend a damaged one, it is moved aside, named after `now` (epoch seconds).
 
-        Raises StoreError.
+        One that an earlier version made is brought to this one, while nobody else has the lock. Raises StoreError.
         """
         _prepare(path)
         try:
-            return await cls._open(path)
+            return await cls._open(path, lock)
         except StoreError as error:
             if error.reason is not Reason.CORRUPT:
                 raise
@@ -95,16 +97,18 @@ class Database:
                 raise StoreError(path, Reason.CORRUPT, detail) from error
         set_aside = _set_aside(path, now)
         _prepare(path)
-        database = await cls._open(path)
+        database = await cls._open(path, lock)
         database.set_aside = set_aside
         return database
 
     @classmethod
-    async def _open(cls, path: Path) -> Database:
+    async def _open(cls, path: Path, lock: FolderLock | None) -> Database:
         with _translating(path):
+            async with _reader(path) as reader:
+                await _version(reader, path)  # before anything is written
             writer = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S)
             try:
-                await _set_up(writer, path)
+                await _set_up(writer, path, lock)
                 reader = await aiosqlite.connect(path, isolation_level=None, timeout=BUSY_S)
             except BaseException:
                 await writer.close()
@@ -121,13 +125,12 @@ class Database:
         """
         if not _exists(path):
             return None
-        uri = f"file:{quote(str(path))}?mode=ro"
-        if not path.with_name(path.name + "-wal").exists():
-            uri += "&immutable=1"
         with _translating(path):
-            reader = await aiosqlite.connect(uri, isolation_level=None, timeout=BUSY_S, uri=True)
+            reader = await _reader(path)
             try:
                 version = await _version(reader, path)
+                if 0 < version < schema.VERSION:
+                    raise StoreError(path, Reason.OLDER)
             except BaseException:
                 await reader.close()
                 raise
@@ -184,8 +187,9 @@ class Database:
 
     async def scrub(self) -> None:
         """Overwrite the pages that became free without being overwritten. Raises StoreError."""
+        [(page_bytes,)] = await self.read("PRAGMA page_size")
         while free := (await self.read("PRAGMA freelist_count"))[0][0]:
-            size = min(free * schema.PAGE_BYTES, ZEROS)
+            size = min(free * page_bytes, ZEROS)
             await self.write(Statement("INSERT INTO scratch VALUES (zeroblob(?))", [(size,)]))
             if size < ZEROS:
                 break
@@ -291,22 +295,51 @@ def _set_aside(path: Path, now: float) -> Path:
     return target
 
 
-async def _set_up(writer: aiosqlite.Connection, path: Path) -> None:
+def _reader(path: Path) -> aiosqlite.Connection:
+    """Return what will connect for reading, and leave the file and what is beside it as they are."""
+    uri = f"file:{quote(str(path))}?mode=ro"
+    if not path.with_name(path.name + "-wal").exists():
+        uri += "&immutable=1"
+    return aiosqlite.connect(uri, isolation_level=None, timeout=BUSY_S, uri=True)
+
+
+async def _set_up(writer: aiosqlite.Connection, path: Path, lock: FolderLock | None) -> None:
     for pragma in (
         f"page_size = {schema.PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = FULL",  # a commit is on the disk before it is sent
-        "secure_delete = FAST",  # what was deleted is overwritten where that is free; `scrub` does the rest
+        "secure_delete = ON",
         "temp_store = MEMORY",
-        f"wal_autocheckpoint = {LOG_BYTES // schema.PAGE_BYTES}",
         f"journal_size_limit = {LOG_KEPT_BYTES}",
     ):
         await writer.execute_fetchall(f"PRAGMA {pragma}")
+    [[page_bytes]] = await writer.execute_fetchall("PRAGMA page_size")  # an older file keeps its own
+    await writer.execute_fetchall(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // page_bytes}")
     found = await writer.execute_fetchall("PRAGMA quick_check(1)")
     if [tuple(row) for row in found] != [("ok",)]:
         raise StoreError(path, Reason.CORRUPT)
-    if await _version(writer, path) < schema.VERSION:
-        await writer.executescript(f"BEGIN IMMEDIATE; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;")
+    version = await _version(writer, path)
+    if 0 < version < schema.VERSION and lock and not lock.take():
+        raise StoreError(path, Reason.LOCKED, "it is of an older version: start it anew")
+    try:
+        if version < schema.VERSION:
+            await _upgrade(writer, path)
+    finally:
+        if lock:
+            lock.free()
+    # What is deleted from now on is overwritten where that costs nothing; `scrub` does the rest.
+    await writer.execute_fetchall("PRAGMA secure_delete = FAST")
+
+
+async def _upgrade(writer: aiosqlite.Connection, path: Path) -> None:
+    """Bring the tables to the present version, all at once; another process may have done so meanwhile."""
+    for name, function in schema.FUNCTIONS.items():
+        await writer.create_function(name, 1, function, deterministic=True)
+    await writer.execute("BEGIN IMMEDIATE")
+    for sql in schema.statements(await _version(writer, path)):
+        await writer.execute(sql)
+    await writer.execute(f"PRAGMA user_version = {schema.VERSION}")
+    await writer.commit()
 
 
 async def _version(connection: aiosqlite.Connection, path: Path) -> int:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.folders import settle
 from gateway.store.database import Reason, StoreError, give_to_owner
 from gateway.store.sealing import KEY_BYTES, name_of
 
@@ -61,7 +62,7 @@ def make_key(folder: Path) -> None:
             os.link(made, folder / FILE)
     finally:
         made.unlink()
-    _settle(folder)
+    settle(folder)
 
 
 def renew_key(folder: Path) -> None:
@@ -82,7 +83,7 @@ def _replace(folder: Path, keys: Sequence[bytes]) -> None:
     made = folder / f".{FILE}.{os.getpid()}"
     _write(made, keys)
     made.replace(folder / FILE)
-    _settle(folder)
+    settle(folder)
 
 
 def _read(path: Path) -> tuple[bytes, ...]:
@@ -110,12 +111,3 @@ def _write(path: Path, keys: Sequence[bytes]) -> None:
             os.close(file)
     except OSError as error:
         raise StoreError(path, Reason.DENIED, error.strerror or "") from error
-
-
-def _settle(folder: Path) -> None:
-    """Let the file's name outlast a power cut."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -81,8 +81,8 @@ class Store:
         self._lock = FolderLock(folder)
         self._queue = Queue()
         self._left = Left()
-        self._partings: set[Place] = set()
-        self._parted = True  # a parting was sent, and may still be there
+        self._partings: set[Place] = set()  # those that are known to wait
+        self._parted = True  # there may be others, or one was sent
         self._in_doubt = False  # whether the last commit took effect
         self._unfolded = 0
         self._unclean = True  # free pages may hold what was deleted
@@ -98,7 +98,7 @@ class Store:
         old one, and `restored` says how many members there were, None where there is no copy.
         """
         now = clock.wall()
-        database = await Database.open(folder / FILE, now, mend=mend)
+        database = await Database.open(folder / FILE, now, mend=mend, lock=FolderLock(folder))
         try:
             restored = await Copy(folder, database).restore(int(now)) if database.set_aside else None
             seals = await find_seals(database, folder, may_make=True)
@@ -193,8 +193,7 @@ class Store:
         self._unfolded += 1
         for number, event in enumerate(outcome.events, first):
             self._queue.add((event.priority, number), event.expires)
-            if outbox.is_parting(event):
-                self._partings.add((event.priority, number))
+        self._parted |= any(map(outbox.is_parting, outcome.events))
         self.counters["committed"] += len(outcome.events)
 
     async def _resolve_doubt(self) -> None:
@@ -202,6 +201,7 @@ class Store:
         if self._in_doubt:
             for priority, number, expires in await self._database.read(outbox.WAITING, self._queue.last):
                 self._queue.add((priority, number), expires)
+            self._parted = True
             self._in_doubt = False
 
     async def _load(self) -> None:
@@ -231,10 +231,11 @@ class Store:
 
     async def _fold(self) -> None:
         """Bring into its tables what commits changed, many at a time."""
-        if self._unfolded:
-            await self._database.rewrite(changes.ALL, changes.folded)
-            self._unfolded = 0
-            self._unclean = True
+        async with self._turn:
+            if self._unfolded:
+                await self._database.rewrite(changes.ALL, changes.folded)
+                self._unfolded = 0
+                self._unclean = True
 
     # Members
 
@@ -249,8 +250,10 @@ class Store:
 
     async def notes(self) -> list[tuple[str, str]]:
         """Return what is still to be told of members, as key and text, in the order in which it was noted."""
-        rows = list(map(state.state_row, await self._database.read(state.OF_KIND, notes.KIND)))
-        gone = (await self._unfolded_changes()).state if rows else {}
+        if not await self._database.read(state.OF_KIND, notes.KIND):
+            return []
+        gone = (await self._unfolded_changes()).state  # first: what is folded from now on is not among the rows either
+        rows = map(state.state_row, await self._database.read(state.OF_KIND, notes.KIND))
         texts = [(row.key, notes.opened(self._seals, row)) for row in rows if (row.kind, row.key) not in gone]
         return [(key, text) for key, text in texts if text is not None]
 
@@ -282,15 +285,19 @@ class Store:
         return list(self._opened(await self._database.read(members.FROM, id_, limit)))
 
     async def held_about(self, id_: str) -> tuple[list[StateRow], list[DecisionRow], list[PastEvent]]:
-        """Return every row about a member beside the member's own: events that still wait to be sent among them."""
+        """Return every row about a member beside the member's own: events that still wait to be sent among them.
+
+        Each row comes once, and in the same order, whether it is folded before, meanwhile or later.
+        """
         news = changes.merged(await self._database.read(changes.ALL))
         found = map(state.state_row, await self._database.read(state.OF_MEMBER, id_))
         kept = {(row.kind, row.key): row for row in found}
         kept |= {key: row for key, row in news.state.items() if key in kept or row.member == id_}
-        decided = [decisions.decision_row(row) for row in await self._database.read(decisions.OF_MEMBER, id_)]
+        decided = {row.id: row for row in news.decisions if row.member == id_}
+        decided |= {row[0]: decisions.decision_row(row) for row in await self._database.read(decisions.OF_MEMBER, id_)}
         return (
-            [row for row in kept.values() if row.value is not None],
-            decided + [row for row in news.decisions if row.member == id_],
+            [kept[key] for key in sorted(kept) if kept[key].value is not None],
+            sorted(decided.values(), key=lambda row: (row.t, row.id)),
             [outbox.past_event(row) for row in await self._database.read(outbox.OF_MEMBER, id_)],
         )
 
@@ -460,8 +467,8 @@ class Store:
     async def pending(self, limit: int, after: Cursor = START) -> list[OutboxRow]:
         """Return events to send behind a cursor, by priority and then number."""
         while places := self._queue.behind(after, limit):
-            rows = await self._database.read(outbox.NUMBERED, outbox.numbers_of(places))
-            found = {row.number: row for row in map(outbox.waiting_row, rows) if row}
+            rows = await self._database.read(outbox.WAITING_AT, outbox.numbers_of(places))
+            found = {row[0]: OutboxRow(*row) for row in rows}
             self._queue.remove(place for place in places if place[1] not in found)  # another process erased them
             if found:
                 return [found[number] for _, number in places if number in found]
@@ -475,7 +482,6 @@ class Store:
         """Take events off the queue; the disk learns of it with the next commit, or by `keep_marks`."""
         self.counters["sent"] += len(self._queue.remove(places))
         self._parted |= not self._partings.isdisjoint(places)
-        self._partings.difference_update(places)
 
     def hold(self, place: Place) -> None:
         """Let an event wait on while those after it count as sent."""
@@ -494,13 +500,26 @@ class Store:
             await self._forget_partings()
 
     async def _forget_partings(self) -> None:
-        """Forget who is gone as soon as all were told."""
+        """Forget who is gone as soon as all were told; see who is still to be told."""
         self._parted = False
-        if places := _places(await self._database.read(outbox.PARTINGS, outbox.numbers_of(self._queue), CHUNK)):
-            await self._database.write(outbox.gone(places, "erased"), overwriting=True)
-            await self._fold()
-            await self._scrub()
-            await self._database.empty_log()
+        try:
+            if await self._erase_partings():
+                await self._fold()
+                await self._scrub()
+                await self._database.empty_log()
+        except BaseException:
+            self._parted = True
+            raise
+
+    async def _erase_partings(self) -> bool:
+        async with self._turn:
+            await self._resolve_doubt()
+            places = _places(await self._database.read(outbox.PARTINGS))
+            self._partings = {place for place in places if place in self._queue}
+            told = [place for place in places if place not in self._partings]
+            if told:
+                await self._database.write(outbox.gone(told, "erased"), overwriting=True)
+        return bool(told)
 
     async def redate(self, by_s: float) -> None:
         """Let what waits live as long as it had to, where the clock was set by so much, here and on the disk."""
