@@ -19,7 +19,7 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
 
 from drivers.advertisement import address_type
-from drivers.bluez_watch import Adapter, BlueZWatch, Bus, choose
+from drivers.bluez_watch import Adapter, BlueZWatch, Bus, QuietBus, choose
 from drivers.devices import Device
 from drivers.driver import Clock, Deliver, RadioState, Report, Rung
 from drivers.errors import RadioError
@@ -28,6 +28,9 @@ from drivers.sighting import Sighting
 
 # At DEBUG bleak writes each message from BlueZ, and with it the address of everybody who passes.
 logging.getLogger("bleak").setLevel(logging.INFO)
+
+# By itself bleak connects to D-Bus with dbus-fast's own class, whose end leaves tracebacks in the log.
+bleak_manager.MessageBus = QuietBus  # type: ignore[attr-defined]
 
 NO_RSSI: Final = -127
 

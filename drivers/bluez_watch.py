@@ -88,6 +88,30 @@ def _suits(adapter: Adapter, wanted: str | None) -> bool:
     return wanted == adapter.name or wanted.upper() == adapter.address
 
 
+class QuietBus(MessageBus):
+    """A connection to D-Bus whose end is told to whoever waits for an answer, and does no harm.
+
+    dbus-fast keeps the error with what could not be sent too, where nobody reads it, so that asyncio logs it with a
+    traceback. Once it has ended, it goes on to use the number of its socket, which may be another socket's by then.
+    """
+
+    def send(self, msg: Message) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Send a message, whose future may be left unread. Raises BrokenPipeError where the connection has ended."""
+        if self._disconnected:
+            raise BrokenPipeError
+        try:
+            sent = super().send(msg)
+        except OSError:  # it ended just now, and dbus-fast would wait until there is room again
+            sent = self._writer.fut  # type: ignore[union-attr, assignment]
+        sent.add_done_callback(_read)
+        return sent
+
+
+def _read(sent: asyncio.Future[Any]) -> None:
+    if not sent.cancelled():
+        sent.exception()
+
+
 class BlueZWatch:
     """bluetoothd and its adapters as they are now, followed over a D-Bus connection of its own.
 
@@ -169,12 +193,11 @@ class BlueZWatch:
 
     async def _forget(self) -> None:
         """Ask in bunches, with an answer to the last of each: dbus-fast takes a socket that is full for the end."""
-        with suppress(RadioError):
+        with suppress(RadioError, BrokenPipeError):  # the end of D-Bus is told elsewhere
             while self._to_forget and self._bus.connected:
                 *bunch, last = (self._to_forget.popleft() for _ in range(min(len(self._to_forget), _BUNCH)))
                 for device in bunch:
-                    sent = self._bus.send(self._removal(device, MessageFlag.NO_REPLY_EXPECTED))
-                    sent.add_done_callback(asyncio.Future.exception)  # the end of D-Bus is told elsewhere
+                    self._bus.send(self._removal(device, MessageFlag.NO_REPLY_EXPECTED))
                 await self._answer(self._removal(last, MessageFlag.NONE))
         self._to_forget.clear()
         self._forgetting = None
@@ -310,11 +333,11 @@ def _demand(reply: Message, refusal: str) -> None:
     raise RadioError(state, f"{refusal}: {'this user has no right to' if denied else error}")
 
 
-async def _connect() -> MessageBus:
+async def _connect() -> Bus:
     """Return a connection to the system bus, or raise `RadioError`."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            return await MessageBus(bus_type=BusType.SYSTEM).connect()
+            return await QuietBus(bus_type=BusType.SYSTEM).connect()
     except AuthError:
         raise RadioError(RadioState.DENIED, "the D-Bus system bus refuses this user") from None
     except TimeoutError:

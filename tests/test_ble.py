@@ -12,10 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from bleak.backends.device import BLEDevice
+from dbus_fast import Message
 from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ, VirtualSystemd, forget_bleak
-from virtual_gateway import VirtualGateway, listening, open_files
+from virtual_gateway import VirtualGateway, listening, open_files, run_quietly
 
-from drivers.ble import BleDriver, Patience, Scan
+from drivers.ble import BleDriver, Patience, Scan, _connection
+from drivers.bluez_watch import QuietBus
 from drivers.devices import Device
 from drivers.driver import RadioState, Recoverable, Rung
 from drivers.sighting import Sighting
@@ -50,7 +52,7 @@ def stranger(number: int) -> str:
 
 
 def play(scene: Coroutine[None, None, None]) -> None:
-    """Play a scene within bounds; it may leave no task behind."""
+    """Play a scene within bounds; it may leave no task behind, and no error unread."""
 
     async def bounded() -> None:
         async with asyncio.timeout(30):
@@ -58,7 +60,7 @@ def play(scene: Coroutine[None, None, None]) -> None:
         await forget_bleak()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(bounded())
+    run_quietly(bounded())
 
 
 @asynccontextmanager
@@ -379,6 +381,20 @@ def test_d_bus_may_end_and_begin_again(bus: PrivateBus) -> None:
             again = await stack.enter_async_context(VirtualBlueZ(bus.address))
             again.add_adapter()
             await heard_again(again, gateway)
+
+    play(scene())
+
+
+def test_bleak_too_leaves_no_error_unread_when_d_bus_ends(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with hearing(bus) as (_, gateway):
+            connection, _ = _connection()
+            assert isinstance(connection, QuietBus)
+            bus.stop()
+            with pytest.raises(BrokenPipeError):
+                await connection.call(Message("org.bluez", "/org/bluez/hci0", "org.bluez.Adapter1", "StopDiscovery"))
+            await gateway.reported(RadioState.MISSING, "D-Bus system bus is not running")
+        bus.start()
 
     play(scene())
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -13,9 +15,10 @@ import pytest
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from virtual_bluez import HANG, Fault, PrivateBus, VirtualBlueZ
+from virtual_gateway import run_quietly
 
 from drivers import bluez_watch
-from drivers.bluez_watch import BlueZWatch
+from drivers.bluez_watch import BlueZWatch, QuietBus
 from drivers.driver import RadioState
 from drivers.errors import RadioError
 
@@ -35,7 +38,7 @@ def play(scene: Coroutine[None, None, None]) -> None:
             await scene
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(bounded())
+    run_quietly(bounded())
 
 
 @asynccontextmanager
@@ -218,6 +221,21 @@ def test_it_does_not_wait_for_what_bluetoothd_never_forgets(bus: PrivateBus) -> 
     play(scene())
 
 
+def test_d_bus_may_end_while_bluetoothd_is_to_forget(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez, BlueZWatch() as watch:
+            bluez.add_adapter()
+            await seen(watch, "hci0")
+            bus.stop()
+            for number in range(150):
+                watch.forget(f"/org/bluez/hci0/dev_C0_00_00_00_00_{number:02X}")
+            with pytest.raises(RadioError, match="went away"):
+                await seen(watch, "hci1")
+        bus.start()
+
+    play(scene())
+
+
 def test_the_end_of_d_bus_is_an_error(bus: PrivateBus) -> None:
     async def scene() -> None:
         async with BlueZWatch() as watch:
@@ -228,6 +246,41 @@ def test_the_end_of_d_bus_is_an_error(bus: PrivateBus) -> None:
         with pytest.raises(RadioError, match="not running"):
             async with BlueZWatch():
                 pass
+        bus.start()
+
+    play(scene())
+
+
+def test_whoever_finds_out_that_d_bus_ended_is_told_and_asyncio_says_nothing(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        async with VirtualBlueZ(bus.address) as bluez, BlueZWatch() as watch:
+            bluez.add_adapter()
+            bus.stop()
+            for _ in range(2):
+                with pytest.raises(RadioError, match="went away"):
+                    await watch.switch("hci0", on=False)
+        bus.start()
+
+    play(scene())
+
+
+def test_an_ended_d_bus_leaves_alone_who_was_given_the_number_of_its_socket(bus: PrivateBus) -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        here, theirs = socket.socketpair()
+        connection = await QuietBus(bus_address=bus.address).connect()
+        number = connection._fd or 0
+        bus.stop()
+        with pytest.raises(EOFError):
+            await connection.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        with here, theirs, socket.socket(fileno=os.dup2(here.fileno(), number)) as ours:
+            read = asyncio.Event()
+            loop.add_reader(ours, read.set)
+            with pytest.raises(BrokenPipeError):
+                await connection.call(Message("org.bluez", "/", "org.freedesktop.DBus.Peer", "Ping"))
+            theirs.send(b"a frame")
+            await read.wait()
+            loop.remove_reader(ours)
         bus.start()
 
     play(scene())

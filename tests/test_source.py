@@ -4,7 +4,7 @@ import gzip
 from io import BufferedReader, BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from drivers.source import Source
@@ -88,6 +88,7 @@ def test_lines_keep_their_ends_and_endless_ones_are_shortened() -> None:
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 40))
 def test_lines_put_together_are_the_file(lines: list[bytes], longest: int) -> None:
     data = b"".join(line.replace(b"\n", b"") + b"\n" for line in lines)
+    assume(not data.startswith(b"\x1f\x8b"))  # or it would be unpacked
     read = source(data)
     expected = [line[:longest] for line in data.splitlines(keepends=True)] if b"\r" not in data else None
     found = list(iter(lambda: read.line(longest), None))

@@ -97,6 +97,14 @@ class PrivateBus:
         self._process.stdout.close()
         self._socket.unlink(missing_ok=True)
 
+    def is_busy(self) -> bool:
+        """Tell whether the daemon has something to do; what it is sent wakes it before who sent that goes on."""
+        try:
+            state = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        return state in "RD"
+
     def freeze(self) -> None:
         """Let the daemon answer nothing until `thaw`."""
         self._process.send_signal(signal.SIGSTOP)
@@ -192,7 +200,7 @@ class VirtualBlueZ:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bus.disconnect()
-        await asyncio.wait([asyncio.ensure_future(self._bus.wait_for_disconnect())])  # type: ignore[no-untyped-call]
+        await asyncio.gather(self._bus.wait_for_disconnect(), return_exceptions=True)  # type: ignore[no-untyped-call]
 
     async def _ask_bus(self, member: str, *arguments: str) -> None:
         service, path = "org.freedesktop.DBus", "/org/freedesktop/DBus"
@@ -490,7 +498,7 @@ class VirtualSystemd:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bus.disconnect()
-        await asyncio.wait([asyncio.ensure_future(self._bus.wait_for_disconnect())])  # type: ignore[no-untyped-call]
+        await asyncio.gather(self._bus.wait_for_disconnect(), return_exceptions=True)  # type: ignore[no-untyped-call]
 
     def _on_message(self, message: Message) -> Message | None:
         if message.message_type is not MessageType.METHOD_CALL or message.member != "RestartUnit":

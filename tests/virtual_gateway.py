@@ -20,12 +20,28 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def play(
-    scene: Coroutine[Any, Any, None],
-    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
-    within_s: float = SCENE_S,
-) -> None:
-    """Play a scene within bounds; it may leave no task behind and no file open. `run` gives it its loop."""
+Run = Callable[[Coroutine[Any, Any, None]], None]
+"""Gives a scene its loop, and ends with it."""
+
+
+def run_quietly(scene: Coroutine[Any, Any, None], run: Run = asyncio.run) -> None:
+    """Run a scene; it may leave no error behind that nobody read, since asyncio logs each with a traceback."""
+    unread: list[str] = []
+
+    async def overheard() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(
+            lambda _, context: unread.append(f"{context['message']}: {context.get('exception')!r}")
+        )
+        await scene
+
+    run(overheard())
+    gc.collect()
+    assert not unread, unread
+
+
+def play(scene: Coroutine[Any, Any, None], run: Run = asyncio.run, within_s: float = SCENE_S) -> None:
+    """Play a scene within bounds; it may leave no task behind, no file open and no error unread."""
 
     async def bounded() -> None:
         async with asyncio.timeout(within_s):
@@ -33,8 +49,7 @@ def play(
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     before = open_files()
-    run(bounded())
-    gc.collect()
+    run_quietly(bounded(), run)
     assert open_files() == before
 
 
