@@ -119,16 +119,6 @@ def read_config(path: Path, faults: Faults) -> Config | None:
     return reading.config if reading else None
 
 
-def load_config_and_rules(path: Path) -> tuple[Config, list[Rule]]:
-    """Read a configuration and the rules it names. Raises ConfigError with all that is wrong in any of the files."""
-    faults = Faults()
-    reading = read_config_file(path, faults)
-    rules = read_rules(reading, faults) if reading else []
-    if reading is None or reading.config is None or faults.errors():
-        raise ConfigError(sorted(faults.errors()))
-    return reading.config, rules
-
-
 def read_rules(reading: Reading, faults: Faults) -> list[Rule]:
     """Read the rules of a configuration, also of one that is at fault elsewhere."""
     return load_rules(reading.rule_files, faults, reading.groups, reading.zones or None)

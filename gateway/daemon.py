@@ -22,7 +22,7 @@ from gateway.commands import Desk
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.config import Config
-from gateway.configfile import ConfigError, load_config_and_rules
+from gateway.configfile import ConfigError, load_config
 from gateway.control import ControlServer
 from gateway.door import Door
 from gateway.enrolments import Enrolments
@@ -56,7 +56,7 @@ from gateway.mqtt.topics import (
 from gateway.mqtt.trouble import TroubleError
 from gateway.notify import Notifier
 from gateway.receivers import Receivers, place_of
-from gateway.rulebook import Rulebook, rules_in_force
+from gateway.rulebook import Rulebook, load_before, rules_in_force
 from gateway.rulekeeper import RuleKeeper
 from gateway.store.database import Reason, StoreError
 from gateway.store.store import Store
@@ -83,7 +83,7 @@ def run(config_path: Path) -> int:
     if not lock_memory():
         log.warning("memory is not locked: strangers' addresses could reach swap; the service's unit allows to lock it")
     try:
-        config, _ = load_config_and_rules(config_path)
+        config = load_config(config_path)
         asyncio.run(_run(config, _in_force(config)))
     except ConfigError as error:
         refuse(str(error))
@@ -97,10 +97,12 @@ def run(config_path: Path) -> int:
 
 
 def _in_force(config: Config) -> Rulebook:
-    book, faults = rules_in_force(config)
+    book, faults = rules_in_force(config, load_before(config.gateway.state))
     for fault in faults:
         log.error("%s", fault)
-    if faults:
+    if book.refused:
+        log.error("in the place of a file at fault stands what was in force before; mend it, then reload")
+    if len(faults) > len(book.refused):
         log.error("what the back end put is left aside")
     return book
 
@@ -253,6 +255,7 @@ class Daemon:
             remark = _tell_mended(self._store.set_aside, self._store.restored)
             log.error("%s", remark)
             self._health.remember(remark)
+        await self._rules.keep()
         await self._membership.follow()
         if self._journal:
             self._journal.begin(clock.wall())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from drivers.driver import RadioState
@@ -25,9 +26,9 @@ class Radio:
 class Health:
     """Keeps how each radio fares, and judges from time to time what that means; `online_in` knows a group's devices.
 
-    Degraded is: a radio that does not hear or whose levels drifted, or, in opening hours, an alerted group without a
-    device online. Of the two clocks the steady one alone tells how long the gateway is up: at boot the wall clock may
-    be set at any moment.
+    Degraded is: a radio that does not hear or whose levels drifted, a rule file at fault, or, in opening hours, an
+    alerted group without a device online. Of the two clocks the steady one alone tells how long the gateway is up: at
+    boot the wall clock may be set at any moment.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class Health:
         """Take the rules that are in force."""
         self._rules = book.version
         self._groups = [group.id for group in self._config.staff.groups if group.id in book.groups]
+        files = sorted({Path(fault.file).name for fault in book.refused})
+        self._stale = [f"rule file {name} is at fault: what was in force before stands" for name in files]
 
     def remember(self, remark: str) -> None:
         """Take a reason that lasts as long as this run."""
@@ -80,7 +83,7 @@ class Health:
         unheard = [] if in_grace or self.is_open(wall) is False else self._unheard()
         disk = [f"the store: {self._disk}"] if self._disk else []
         drifts = [f"receiver {name}: {reason}" for name, reason in self._drifts.items() if reason]
-        reasons = [*self._deaf(in_grace=in_grace), *drifts, *unheard, *disk, *self._remarks]
+        reasons = [*self._deaf(in_grace=in_grace), *drifts, *unheard, *self._stale, *disk, *self._remarks]
         if bool(reasons) is not bool(self._reasons):
             self._since = wall
         self._reasons = reasons

@@ -1,6 +1,7 @@
 """Dwell and routes of many visits: how long people were in each zone, where they went, and to which shelf first.
 
 Only visits of members who agreed to zones have stops; the others count as visits and passes, and for nothing else.
+Whoever asks leaves out the visits of test members: a visit does not say whose it is.
 """
 
 from __future__ import annotations

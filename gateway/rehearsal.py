@@ -167,7 +167,7 @@ def _config(scenario: Scenario, case: Case) -> Config:
         zones=tuple(_zones(scenario)),
         rule_files=(),
         staff=Staff(tuple(map(Group, _groups(scenario))), setting.quiet_hours),
-        privacy=Privacy(private_attributes=scenario.private_attributes),
+        privacy=Privacy(private_attributes=scenario.private_attributes, private_offers=scenario.private_offers),
     )
 
 

@@ -6,10 +6,14 @@ that one, and any other comes after those.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
 
 from gateway.config import Config
 from gateway.configfile import ConfigError
@@ -20,8 +24,10 @@ from rules.loader import Source, load_sources, read_bytes
 from rules.model import Alert, Rule
 
 FOLDER = "rules"
+BEFORE = "in-force.json"
 MOST_PUT = 50
 SHOWN_OF_VERSION = 16
+NOTHING: Final[Mapping[Path, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Rulebook:
 
     sources: tuple[Source, ...]
     rules: tuple[Rule, ...]
+    refused: tuple[Fault, ...] = ()
+    """What is wrong with files of the configuration, in whose place stands what was in force before."""
 
     @property
     def texts(self) -> tuple[tuple[str, str], ...]:
@@ -83,40 +91,57 @@ def make_engine(config: Config, rules: Sequence[Rule]) -> Engine:
     return Engine(rules, privacy.private_attributes, quiet, privacy.private_offers)
 
 
-def make_rulebook(config: Config, sources: Sequence[Source]) -> Rulebook:
+def make_rulebook(config: Config, sources: Sequence[Source], refused: Iterable[Fault] = ()) -> Rulebook:
     """Read rule files for a shop. Raises ConfigError with all that is wrong."""
     faults = Faults()
     groups, zones = {group.id for group in config.staff.groups}, {zone.id for zone in config.zones}
     rules = load_sources(sources, faults, groups, zones)
     if faults.errors():
         raise ConfigError(sorted(faults.errors()))
-    return Rulebook(tuple(sources), tuple(rules))
+    return Rulebook(tuple(sources), tuple(rules), tuple(refused))
 
 
-def read_rulebook(config: Config, aside: Collection[Path] = ()) -> Rulebook:
-    """Read what is to be in force, as it lies on the disk now, but for what the back end put in the files `aside`.
+def read_rulebook(config: Config) -> Rulebook:
+    """Read what is to be in force, as it lies on the disk now. Raises ConfigError with all that is wrong."""
+    return make_rulebook(config, _sources(config, frozenset(), {}))
 
-    Raises ConfigError with all that is wrong.
+
+def rules_in_force(config: Config, before: Mapping[Path, bytes] = NOTHING) -> tuple[Rulebook, list[Fault]]:
+    """Read the rules that a gateway begins with, and what is wrong with files that are not taken as they lie.
+
+    Of what the back end put, that which does not fit the configuration any more is left aside. In the place of a file
+    of the configuration stands what was in force `before`. Raises ConfigError where nothing does.
     """
-    put = {file.name: file for file in put_files(config.gateway.state) if file not in aside}
-    files = [put.pop(file.name, file) for file in config.rule_files]
-    return make_rulebook(config, _read([*files, *put.values()]))
-
-
-def rules_in_force(config: Config) -> tuple[Rulebook, list[Fault]]:
-    """Read the rules that a gateway begins with, and why some are left aside: of what the back end put, that which does
-    not fit the configuration any more. Raises ConfigError where the configuration's own are wrong.
-    """
-    put, faults = put_files(config.gateway.state), list[Fault]()
+    put = frozenset(put_files(config.gateway.state))
     aside: set[Path] = set()
+    faults: dict[Fault, None] = {}
     while True:
         try:
-            return read_rulebook(config, aside), faults
+            refused = [fault for fault in faults if Path(fault.file) in before]
+            return make_rulebook(config, _sources(config, aside, before), refused), [*faults]
         except ConfigError as error:
-            if aside.issuperset(put):
-                raise
-            faults += error.faults
-            aside |= {file for file in put if any(fault.file == str(file) for fault in error.faults)} or set(put)
+            faults |= dict.fromkeys(fault for fault in error.faults if Path(fault.file) not in aside)
+            wrong = {Path(fault.file) for fault in error.faults}
+            left = (put | before.keys()) - aside
+            more = wrong & left or put & left
+            if not more:
+                raise ConfigError(faults) from None
+            aside |= more
+
+
+def load_before(state: Path) -> dict[Path, bytes]:
+    """Return the configuration's rule files as they were last in force; none where that is not known."""
+    try:
+        texts = msgspec.json.decode((state / FOLDER / BEFORE).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return {Path(file): text.encode() for file, text in texts.items()}
+
+
+def before_as_json(config: Config, book: Rulebook) -> str:
+    """Write what `load_before` reads, for a start at which a file is at fault."""
+    files = {str(file) for file in config.rule_files}
+    return msgspec.json.encode({file: text for file, text in book.texts if file in files}).decode()
 
 
 def put_files(state: Path) -> list[Path]:
@@ -124,9 +149,17 @@ def put_files(state: Path) -> list[Path]:
     return sorted((state / FOLDER).glob("*.yaml"))
 
 
-def _read(files: Iterable[Path]) -> list[Source]:
+def _sources(config: Config, aside: Collection[Path], before: Mapping[Path, bytes]) -> list[Source]:
+    """Read all files, but for those `aside`: in their place stands what was in force `before`, or nothing."""
+    put = {file.name: file for file in put_files(config.gateway.state) if file not in aside}
+    files = [put.pop(file.name, file) for file in config.rule_files]
+    return _read([*files, *put.values()], {file: raw for file, raw in before.items() if file in aside})
+
+
+def _read(files: Iterable[Path], instead: Mapping[Path, bytes] = NOTHING) -> list[Source]:
     faults = Faults()
-    found = [Source(str(file), raw) for file in files if (raw := read_bytes(file, faults)) is not None]
+    raws = ((file, instead[file] if file in instead else read_bytes(file, faults)) for file in files)
+    found = [Source(str(file), raw) for file, raw in raws if raw is not None]
     if faults.errors():
         raise ConfigError(faults.errors())
     return found

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from gateway.conductor import Conductor
 from gateway.config import Config
 from gateway.configfile import ConfigError
 from gateway.contract.reading import RefusedError
-from gateway.rulebook import FOLDER, Rulebook, changed, make_rulebook, rules_in_force
+from gateway.folders import settle
+from gateway.rulebook import BEFORE, FOLDER, Rulebook, before_as_json, changed, make_rulebook, rules_in_force
 
 if TYPE_CHECKING:
     from drivers.driver import Clock
@@ -49,10 +51,12 @@ class RuleKeeper:
                 for fault in error.faults:
                     log.error("%s", fault)
                 log.error("the rules stay as they are, version %s", self.book.version)
+                self.book = replace(self.book, refused=error.faults)
+                self._tell(self.book)
                 return
             for fault in aside:
                 log.error("%s", fault)
-            self._enforce(book)
+            await self._enforce(book)
 
     async def put(self, name: str, text: str | None) -> Rulebook:
         """Put a text in the place of a rule file, or take it away again; return what is in force then.
@@ -63,7 +67,8 @@ class RuleKeeper:
             file = self._config.gateway.state / FOLDER / name
             try:
                 sources = changed(self.book, name, text, file, self._config.rule_files)
-                book = await asyncio.to_thread(make_rulebook, self._config, sources)
+                refused = [fault for fault in self.book.refused if Path(fault.file).name != name]
+                book = await asyncio.to_thread(make_rulebook, self._config, sources, refused)
             except ConfigError as error:
                 folders = {each.parent for each in (file, *self._config.rule_files)}
                 raise RefusedError("invalid", "text", _told(error, folders)) from None
@@ -71,14 +76,23 @@ class RuleKeeper:
                 await asyncio.to_thread(_keep, file, text)
             except OSError as error:
                 raise RefusedError("internal", "", f"the file cannot be kept: {error.strerror}") from None
-            self._enforce(book)
+            await self._enforce(book)
             return book
 
-    def _enforce(self, book: Rulebook) -> None:
+    async def _enforce(self, book: Rulebook) -> None:
         self.book = book
         self._conductor.settle(self._conductor.core.change_rules(self._clock(), book))
         self._tell(book)
         log.info("%d rules are in force, version %s", len(book.rules), book.version)
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Write down what is in force, for a start at which a file is at fault."""
+        try:
+            text = before_as_json(self._config, self.book)
+            await asyncio.to_thread(_keep_changed, self._config.gateway.state / FOLDER / BEFORE, text)
+        except OSError as error:
+            log.error("the rules in force cannot be kept: %s", error.strerror)
 
 
 def _told(error: ConfigError, folders: Iterable[Path]) -> str:
@@ -89,11 +103,18 @@ def _told(error: ConfigError, folders: Iterable[Path]) -> str:
     return told
 
 
+def _keep_changed(file: Path, text: str) -> None:
+    """Keep a text where it is another one: memory cards wear."""
+    if not file.exists() or file.read_bytes() != text.encode():
+        _keep(file, text)
+
+
 def _keep(file: Path, text: str | None) -> None:
     """Write a file so that it is there whole, also after a power cut, or take it away."""
     if text is None:
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
+            settle(file.parent)
         return
     file.parent.mkdir(mode=0o700, exist_ok=True)
     begun = file.with_suffix(".new")
@@ -102,8 +123,4 @@ def _keep(file: Path, text: str | None) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     begun.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    settle(file.parent)

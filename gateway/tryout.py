@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway import clock
 from gateway.config import Config
-from gateway.configfile import ConfigError, load_config_and_rules
+from gateway.configfile import ConfigError, load_config
 from gateway.events import StateRow
 from gateway.identity.member import stored_member
 from gateway.lines import complain, refuse, say
@@ -32,7 +32,7 @@ from rules.situation import AlertAction, Decision, OfferAction, Situation
 def try_rules(given: Namespace) -> int:
     """Answer what was asked on the command line, or ask at the terminal until it ends; return the exit status."""
     try:
-        config, _ = load_config_and_rules(given.config)
+        config = load_config(given.config)
         rules = rules_in_force(config)[0].rules
         question = Question(
             given.on or "arrived",

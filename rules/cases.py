@@ -125,6 +125,7 @@ class Scenario:
     members: Mapping[str, MemberView]
     credentials: Mapping[str, Credential]
     private_attributes: frozenset[str]
+    private_offers: frozenset[str]
     cases: tuple[Case, ...]
 
 

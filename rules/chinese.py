@@ -491,6 +491,7 @@ _REASONS = {
     "{name} is not as declared": "{name} 与声明的类型不符",
     "{action} refused": "{action} 未被接受",
     "no device of group {group} is online": "组 {group} 没有设备在线",
+    "rule file {name} is at fault: what was in force before stands": "规则文件 {name} 有误：沿用此前生效的内容",
     "receiver {name} is {state}: {why}": "接收器 {name} {state}：{why}",
     "receiver {name} is {state}": "接收器 {name} {state}",
     "not now, until {until}": "会员说了“现在不用”，到 {until} 为止",
@@ -521,6 +522,103 @@ _REASONS = {
     "inside": "店内",
     "day": "天",
     "week": "周",
+}
+
+_TROUBLES = {
+    "looking for the Bluetooth adapter": "正在寻找蓝牙适配器",
+    "the D-Bus system bus refuses this user": "D-Bus 系统总线拒绝此用户",
+    "the D-Bus system bus went away": "D-Bus 系统总线断开了",
+    "the D-Bus system bus is not running": "D-Bus 系统总线没有运行",
+    "the D-Bus system bus does not answer": "D-Bus 系统总线没有应答",
+    "bluetoothd answers with the error {error}": "bluetoothd 应答出错：{error}",
+    "no right to ask bluetoothd: the user must be in the group bluetooth": (
+        "无权询问 bluetoothd：用户须在 bluetooth 组内"
+    ),
+    "there is no Bluetooth adapter for Low Energy": "没有支持低功耗的蓝牙适配器",
+    "there is no Bluetooth adapter {adapter}": "没有蓝牙适配器 {adapter}",
+    "no right to scan on {adapter}: the user must be in the group bluetooth": (
+        "无权在 {adapter} 上扫描：用户须在 bluetooth 组内"
+    ),
+    (
+        "BlueZ offers no passive scan on {adapter}: write `Experimental = true` into /etc/bluetooth/main.conf and "
+        "restart bluetoothd, or take `scan: active`"
+    ): (
+        "BlueZ 不在 {adapter} 上提供被动扫描：在 /etc/bluetooth/main.conf 写入 `Experimental = true` 并重启 "
+        "bluetoothd，或改用 `scan: active`"
+    ),
+    "BlueZ does not answer when asked to scan on {adapter}": "请求在 {adapter} 上扫描时 BlueZ 没有应答",
+    "BlueZ gave up the passive scan on {adapter}": "BlueZ 放弃了 {adapter} 上的被动扫描",
+    "BlueZ refuses to scan on {adapter}: {error}": "BlueZ 拒绝在 {adapter} 上扫描：{error}",
+    "{adapter} is busy with another scan": "{adapter} 正忙于另一次扫描",
+    "{adapter} is not ready: switched off, or just starting": "{adapter} 未就绪：已关闭，或刚启动",
+    "{adapter} is blocked; `rfkill unblock bluetooth` frees it": "{adapter} 被禁用；`rfkill unblock bluetooth` 可解除",
+    "{adapter} does not scan, although BlueZ began a scan on it": "{adapter} 不在扫描，尽管 BlueZ 已开始扫描",
+    "{adapter} is switched off": "{adapter} 已关闭",
+    "{adapter} is gone": "{adapter} 不见了",
+    "looking for the interface {interface}": "正在寻找接口 {interface}",
+    "there is no interface {interface}": "没有接口 {interface}",
+    "{what}, and the kernel's nl80211 cannot be reached": "{what}，且无法使用内核的 nl80211",
+    "{what}, and is no Wi-Fi interface": "{what}，且不是 Wi-Fi 接口",
+    "{interface} is not in monitor mode (link type {link}, not {wanted})": (
+        "{interface} 不在监听模式（链路类型 {link}，应为 {wanted}）"
+    ),
+    "{way} carries this machine's own network: take another adapter": "{way} 承载本机自己的网络：请换一个适配器",
+    "{interface} shares its radio with {other}, which": "{interface} 与 {other} 共用无线电，后者",
+    "no right to capture on {interface}: the service needs CAP_NET_RAW": (
+        "无权在 {interface} 上抓包：服务需要 CAP_NET_RAW"
+    ),
+    "no right to listen with {interface}: the service needs CAP_NET_ADMIN": (
+        "无权用 {interface} 监听：服务需要 CAP_NET_ADMIN"
+    ),
+    "{interface} is down; `ip link set {again} up` starts it": "{interface} 未启用；`ip link set {again} up` 可启用",
+    "{interface} is connected to a network or serves one: take another adapter": (
+        "{interface} 已连接网络或正在提供网络：请换一个适配器"
+    ),
+    "{interface} cannot do monitor mode: take another adapter": "{interface} 不支持监听模式：请换一个适配器",
+    "the radio of {interface} is blocked; `rfkill unblock wlan` frees it": (
+        "{interface} 的无线电被禁用；`rfkill unblock wlan` 可解除"
+    ),
+    "the radio of {interface} is in use for something else": "{interface} 的无线电正作他用",
+    "the radio of {interface} is another receiver's already: take another adapter": (
+        "{interface} 的无线电已归另一接收器：请换一个适配器"
+    ),
+    "the radio of {interface} went down": "{interface} 的无线电停了",
+    "capture on {interface} fails with the error {error}": "在 {interface} 上抓包出错：{error}",
+    "looking for hostapd at {path}": "正在 {path} 寻找 hostapd",
+    "no right to talk to hostapd at {path}: its ctrl_interface_group must be one of this user's": (
+        "无权在 {path} 与 hostapd 通信：其 ctrl_interface_group 须为此用户所属的组"
+    ),
+    "hostapd refuses to tell of stations at {path}": "hostapd 拒绝在 {path} 告知已连接的设备",
+    "hostapd does not answer at {path}": "hostapd 在 {path} 没有应答",
+    "hostapd has begun anew at {path}": "hostapd 在 {path} 重新启动了",
+    "hostapd has no control socket {path}": "hostapd 没有控制套接字 {path}",
+    "hostapd has left its control socket {path}": "hostapd 离开了控制套接字 {path}",
+    "hostapd is ending": "hostapd 正在结束",
+    "{path} is a folder: name the socket in it, such as {example}": "{path} 是文件夹：请写其中的套接字，例如 {example}",
+    "the control socket {path} fails: {error}": "控制套接字 {path} 出错：{error}",
+    "the access point is off the air: hostapd calls itself {state}": "接入点已停播：hostapd 自称 {state}",
+    "looking for the antenna": "正在寻找天线",
+    "no antenna listens at {path}": "{path} 处没有天线",
+    "the driver failed ({error})": "驱动出错（{error}）",
+    "nothing is heard, for far longer than is usual": "什么也收不到，远比平常久",
+    "nothing is heard, not even the reference beacon": "什么也收不到，连参考信标也没有",
+    "nothing is heard since the start, not even the reference beacon": "启动以来什么也收不到，连参考信标也没有",
+    "the reference beacon is not heard, though others are: see to its battery and its place": (
+        "收不到参考信标，却能收到其他的：请检查它的电池和位置"
+    ),
+    (
+        "receiver {name}: the reference beacon is {decibels} dB louder than it was, for an hour: "
+        "see whether it or the receiver was moved or covered, then calibrate anew"
+    ): ("接收器 {name}：参考信标一小时来比以前强 {decibels} dB：请看它或接收器是否被移动或遮挡，然后重新标定"),
+    (
+        "receiver {name}: the reference beacon is {decibels} dB quieter than it was, for an hour: "
+        "see whether it or the receiver was moved or covered, then calibrate anew"
+    ): ("接收器 {name}：参考信标一小时来比以前弱 {decibels} dB：请看它或接收器是否被移动或遮挡，然后重新标定"),
+    "there is no copy of the members": "没有会员的备份",
+    "{count} members are restored": "已恢复 {count} 位会员",
+    "the database was damaged and is set aside as {file}; a new one is begun, {members}": (
+        "数据库已损坏，另存为 {file}；已新建一个，{members}"
+    ),
 }
 
 _EXPLAIN = {
@@ -1053,6 +1151,15 @@ _MEMBERS = {
     "no member has this id": "没有这个编号的会员",
 }
 
+_STORE = {
+    "a newer Hushbell made this database: install that one again; nothing was changed": (
+        "数据库由较新版本的 Hushbell 创建：请重新安装该版本；未作任何更改"
+    ),
+    "an older Hushbell made this database: start the gateway once, which brings it up to date": (
+        "数据库由较旧版本的 Hushbell 创建：请启动一次网关，它会自动升级"
+    ),
+}
+
 _AUDIT = {
     "Held about members and for the gateway's work:": "保存着的会员资料，以及网关自身工作所需：",
     "why": "为何",
@@ -1167,6 +1274,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
     | _WATCH
     | _CAUSES
     | _REASONS
+    | _TROUBLES
     | _EXPLAIN
     | _ENROL
     | _CALIBRATE
@@ -1175,5 +1283,6 @@ CHINESE: Mapping[str, str] = MappingProxyType(
     | _SCENES
     | _DOCTOR
     | _MEMBERS
+    | _STORE
     | _AUDIT
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rules.caps import Ledger
+from rules.cases import Case, Scenario
 from rules.condition import Condition, Observation, Reading, judge, judge_unless
 from rules.engine import Engine
 from rules.messages import say
@@ -20,8 +21,10 @@ NOT_JUDGED = ("consent", "within")
 class Witness(Engine):
     """An engine that keeps what it was asked and said."""
 
-    def __init__(self, rules: Iterable[Rule], private: frozenset[str], quiet: Callable[..., bool] | None) -> None:
-        super().__init__(tuple(rules), private, quiet)
+    def __init__(self, scenario: Scenario, case: Case) -> None:
+        quiet = case.setting.quiet_hours
+        include = quiet.include if quiet else None
+        super().__init__(scenario.rules, scenario.private_attributes, include, scenario.private_offers)
         self.seen: list[tuple[Situation, Decision]] = []
 
     def decide(self, situation: Situation, ledger: Ledger) -> list[Decision]:

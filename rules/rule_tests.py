@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from rules.cases import Case, Expectation, Said, Scenario, Step
+from rules.cases import Case, Expectation, Said, Step
 from rules.coverage import Coverage, Witness
 from rules.document import Fault, Faults, duration_text
 from rules.messages import say
@@ -91,7 +91,7 @@ def run_test_file(file: Path, coverage: Coverage, drive: Drive = drive_presence)
         return report
     coverage.expect(scenario.rules)
     for case in scenario.cases:
-        engine = _engine(scenario, case)
+        engine = Witness(scenario, case)
         pairs = zip(case.steps, drive(scenario, case, engine), strict=True)
         failures = [failure for step, said in pairs for failure in _compare(str(file), case, step, said)]
         coverage.see(engine.seen)
@@ -99,11 +99,6 @@ def run_test_file(file: Path, coverage: Coverage, drive: Drive = drive_presence)
         report.failed += bool(failures)
         report.failures += failures
     return report
-
-
-def _engine(scenario: Scenario, case: Case) -> Witness:
-    quiet = case.setting.quiet_hours
-    return Witness(scenario.rules, scenario.private_attributes, quiet.include if quiet else None)
 
 
 # --- comparing

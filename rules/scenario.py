@@ -46,12 +46,13 @@ def load_scenario(path: Path, faults: Faults) -> Scenario | None:
     root = None if raw is None else parse_document(raw, str(path), faults)
     if root is None:
         return None
-    allowed = ("rules", "zones", "members", "private_attributes", *SETTING, "tests")
+    allowed = ("rules", "zones", "members", "private_attributes", "private_offers", *SETTING, "tests")
     keys = root.fields(allowed, ("rules", "zones", "members", "tests"), "a rule test file")
     rules = _rules(keys["rules"], path.parent) if "rules" in keys else None
     zones = _by_id(keys.get("zones"), _zone, "a list of zones")
     members = _by_id(keys.get("members"), _member, "a list of members")
     private = _words(keys["private_attributes"]) if "private_attributes" in keys else ("balance",)
+    offers = _words(keys["private_offers"]) if "private_offers" in keys else ()
     default = _setting(keys, Setting())
     receivers = sorted({receiver for zone in zones.values() for receiver in zone.levels})
     names = Names({rule.name: _does(rule) for rule in rules or ()}, zones, members, receivers)
@@ -65,6 +66,7 @@ def load_scenario(path: Path, faults: Faults) -> Scenario | None:
         members={member.id: member.view for member in members.values()},
         credentials={member.id: member.credential for member in members.values()},
         private_attributes=frozenset(private),
+        private_offers=frozenset(offers),
         cases=cases,
     )
 

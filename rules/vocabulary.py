@@ -156,7 +156,8 @@ class Path(NamedTuple):
 
     def look_up(self, values: Mapping[str, object]) -> object:
         """Return what the path holds, or `ABSENT`."""
-        return dig(values.get(self.word, ABSENT), self.keys)
+        value = values.get(self.word, ABSENT)
+        return dig(value, self.keys) if self.keys else value
 
     def read(self, situation: Situation) -> object:
         """Return what the path holds in a situation; None where that is nothing."""

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_daemon import ROOT, wait_for_status
+from virtual_backend import ROOT, wait_for_status
 from virtual_broker import running_broker
 from virtual_client import VirtualClient
 from virtual_daemon import CONFIG, VirtualDaemon, a_member, hushbell
@@ -127,6 +127,7 @@ def test_facts_rules_and_the_digests_of_days_are_known(config: Config) -> None:
     put = config.gateway.state / "rules" / "ours.yaml"
     put.parent.mkdir()
     put.write_text("- {name: any, on: arrived, offer: {id: x}}\n")
+    put.with_name("in-force.json").write_text("{}")
     assert look_at_files(config.gateway.state, Path.read_bytes).faults == []
 
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from test_core import CARD, DOOR, START, a_core, a_member
 from virtual_bluez import PrivateBus, VirtualBlueZ, forget_bleak
 from virtual_captures import PROBE, Vendor, radiotap, signal
+from virtual_door import CARD, DOOR, START, a_core, a_member
 from virtual_gateway import listening
 from virtual_wifi import VirtualMonitor, why_not
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_daemon import ROOT, ask, unfit, wait_for, wait_for_status
+from virtual_backend import ROOT, ask, of_type, unfit, wait_for, wait_for_status
 from virtual_broker import VirtualBroker, running_broker
 from virtual_client import VirtualClient
 from virtual_daemon import CARD, CONFIG, DOOR_DBM, VirtualDaemon, a_member
@@ -67,10 +67,12 @@ def test_a_members_own_app_is_heard_and_all_that_is_held_can_be_had(shop: tuple[
     assert ask(client, "members.put", with_app("oX3f-91c2"))["ok"]
     heard = {"member": "oX3f-91c2", "beacon": BEACON, "rssi": -70, "at": now()}
     assert ask(client, "heard", heard)["result"] == {"member": "oX3f-91c2", "receiver": "members-app"}
-    for _ in range(3):
-        time.sleep(0.5)  # a zone is held for a moment before a visit starts
+    until = time.monotonic() + 20
+    while not of_type(client, "visit.started"):  # a zone is held for a moment before
+        assert time.monotonic() < until
+        time.sleep(0.1)
         ask(client, "heard", heard | {"at": now()})
-    (started,) = wait_for(client, "visit.started")
+    (started,) = of_type(client, "visit.started")
     data = started.body["data"]
     assert (data["credential"], data["trust"], data["zone"]) == ("app", "fresh", "entrance")
     (raised,) = wait_for(client, "alert.raised")
@@ -188,6 +190,40 @@ def test_rules_that_are_put_are_in_force_at_once_told_on_the_status_and_there_af
     (daemon.folder / "state" / "rules" / "returning-member.yaml").unlink()
     daemon.reload()
     client.wait_until(lambda: _rules_on_the_status(client) == before, 20)
+
+
+def test_a_rule_file_at_fault_is_told_on_the_status_and_a_restart_rings_by_what_was_in_force_before(
+    tmp_path: Path,
+) -> None:
+    text = "- {name: hello, on: arrived, alert: {group: floor, text: hello}}\n"
+    config = CONFIG + "rules: [./ours.yaml]\n"
+    with running_broker(tmp_path / "b") as broker, VirtualClient(broker.port, "erp", f"{ROOT}/#") as client:
+        daemon = VirtualDaemon(tmp_path / "shop", broker.url, config)
+        ours = daemon.folder / "ours.yaml"
+        client.publish(f"{ROOT}/devices/badge-1/status", {"state": "online"}, retain=True)
+        ours.write_text(text, encoding="utf-8")
+        daemon.put(a_member())
+        with daemon:
+            in_force = wait_for_status(client, "online", "hearing")["rules"]
+            ours.write_text(text.replace("arrived", "arived"), encoding="utf-8")
+            daemon.reload()
+            refused = wait_for_status(client, "degraded", "hearing")
+            daemon.kill()
+            wait_for_status(client, "offline")
+            daemon.start()
+            assert wait_for_status(client, "degraded", "hearing")["reasons"] == refused["reasons"]
+            assert refused["reasons"] == ["rule file ours.yaml is at fault: what was in force before stands"]
+            assert _rules_on_the_status(client) == in_force
+            assert f"{ours}:1:21: unknown trigger 'arived'" in daemon.log
+            asyncio.run(daemon.walk_in())
+            (raised,) = wait_for(client, "alert.raised")
+            assert raised.body["data"]["rule"] == "hello"
+            ours.write_text(text.replace("hello", "good-day"), encoding="utf-8")
+            daemon.reload()
+            assert wait_for_status(client, "online", "hearing")["rules"] != in_force
+            ours.write_text("[", encoding="utf-8")
+            assert daemon.stop() == 0
+            assert (tmp_path / "shop" / "state" / "rules" / "in-force.json").stat().st_mode & 0o777 == 0o600
 
 
 def _rules_on_the_status(client: VirtualClient) -> str | None:

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, cast
 
 import pytest
-from test_core import CARD, DOOR, START, a_core, a_member
+from virtual_door import CARD, DOOR, START, a_core, a_member
 
 from drivers.sighting import Sighting
 from gateway.conductor import Conductor

@@ -13,7 +13,7 @@ from virtual_shop import SIX_LINES, six_lines, write_rules
 
 from gateway import configfile
 from gateway.config import Config, Group, Hear, Hours, Privacy, Receiver, Staff, Zone
-from gateway.configfile import KEYS, ConfigError, load_config, load_config_and_rules, read_config
+from gateway.configfile import KEYS, ConfigError, load_config, read_config
 from gateway.layout import ALL_DRIVER_KEYS
 from rules.document import Faults, Node, read_document
 from rules.limits import MOST, Caps
@@ -409,17 +409,6 @@ def test_loading_raises_all_faults_and_no_warning(file: Path) -> None:
 def test_a_missing_file_is_a_configuration_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file, expected a configuration"):
         load_config(tmp_path / "nowhere.yaml")
-
-
-def test_configuration_and_rules_load_together_or_not_at_all(file: Path, tmp_path: Path) -> None:
-    write_rules(tmp_path, ours="arrived", theirs="arived")
-    file.write_text(six_lines(rules="[./ours.yaml]"), encoding="utf-8")
-    config, rules = load_config_and_rules(file)
-    assert (config.path, [rule.name for rule in rules]) == (file, ["ours"])
-    file.write_text(six_lines(rules="[./theirs.yaml]", record="perhaps"), encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load_config_and_rules(file)
-    assert {fault.file for fault in caught.value.faults} == {str(file), str(tmp_path / "theirs.yaml")}
 
 
 LINES = st.lists(st.sampled_from(FULL.splitlines(keepends=True)), max_size=12).map("".join)

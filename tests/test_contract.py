@@ -22,7 +22,7 @@ from gateway import describe
 from gateway.contract.asyncapi import as_yaml
 from gateway.contract.catalogue import EVENTS, LARGE_BYTES, MESSAGES, ROOT, Message
 from gateway.contract.commands import CODES, OPERATIONS, Operation
-from gateway.contract.examples import BODIES, CALLS, PLACE, REFUSAL, STORE, event
+from gateway.contract.examples import BODIES, CALLS, REFUSAL, STORE, event
 from gateway.contract.member import Member
 from gateway.contract.reading import RefusedError, fit, parse_json
 from gateway.contract.schemas import components, schema_of
@@ -35,6 +35,19 @@ RECORDED = sorted((HERE / "contract_v1").glob("*.json"))
 TOPICS = Topics(STORE, "till-pi")
 BY_NAME = {message.name: message for message in MESSAGES}
 OPERATION = {operation.name: operation for operation in OPERATIONS}
+
+
+PLACE = {
+    "store": STORE,
+    "gateway": "till-pi",
+    "group": "floor",
+    "device": "badge-3",
+    "zone": "entrance",
+    "name": "new_arrivals",
+    "client": "erp",
+    "request": "17",
+    "command": "members.put",
+}
 
 
 def topic_of(message: Message) -> str:

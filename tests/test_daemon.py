@@ -8,16 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import pytest
+from virtual_backend import ROOT, ask, is_event, of_type, unfit, wait_for, wait_for_status
 from virtual_broker import VirtualBroker, running_broker
-from virtual_client import Received, VirtualClient
+from virtual_client import VirtualClient
 from virtual_daemon import CARD, COMMAND, CONFIG, DOOR_DBM, WINDOW_DBM, VirtualDaemon, a_member, environment, hushbell
-
-ROOT = "hushbell/v1/lilac-01"
-STATUS = f"{ROOT}/gateways/door-pi/status"
 
 
 @pytest.fixture
@@ -40,42 +37,6 @@ def daemon(tmp_path: Path, broker: VirtualBroker, client: VirtualClient) -> Iter
     with shop:
         wait_for_status(client, "online", "hearing")
         yield shop
-
-
-def is_event(message: Received) -> bool:
-    return message.content_type == "application/cloudevents+json"
-
-
-def of_type(client: VirtualClient, kind: str) -> list[Received]:
-    return [m for m in client.received if is_event(m) and m.body["type"] == f"hushbell.{kind}"]
-
-
-def wait_for(client: VirtualClient, kind: str, count: int = 1) -> list[Received]:
-    client.wait_until(lambda: len(of_type(client, kind)) >= count, 20)
-    return of_type(client, kind)
-
-
-def wait_for_status(client: VirtualClient, state: str, door: str | None = None) -> dict[str, Any]:
-    def last() -> dict[str, Any]:
-        found = [m for m in client.received if m.topic == STATUS and m.payload]
-        return dict(found[-1].body) if found else {}
-
-    client.wait_until(
-        lambda: last().get("state") == state and (door is None or last().get("receivers", {}).get("door") == door), 20
-    )
-    return last()
-
-
-def ask(client: VirtualClient, command: str, arguments: Any) -> dict[str, Any]:
-    answers = f"{ROOT}/replies/test/{len(client.received)}"
-    client.request(f"{ROOT}/commands/{command}", arguments, answers, b"1")
-    client.wait_until(lambda: any(m.topic == answers for m in client.received))
-    return dict(next(m for m in client.received if m.topic == answers).body)
-
-
-def unfit(body: Any) -> bytes:
-    """Write what is not as the contract has it, which the client would not send by mistake."""
-    return json.dumps(body).encode()
 
 
 def test_a_members_card_at_the_door_buzzes_the_badges_and_the_first_claim_is_told(
@@ -122,12 +83,14 @@ def test_members_come_and_go_by_command_line_while_the_daemon_runs(
     card = CARD[:-1] + b"\x99"
     daemon.put(a_member("oNew-0001", card, greeting="陈先生"))
 
-    async def walk() -> None:
-        await asyncio.sleep(1.0)  # within which the daemon has seen the change
-        await daemon.walk_in(card)
+    async def stand_until_seen() -> None:
+        await daemon.hearing()
+        async with asyncio.timeout(20):
+            while not of_type(client, "alert.raised"):
+                await daemon.stand(DOOR_DBM, 0.3, card)
 
-    asyncio.run(walk())
-    (raised,) = wait_for(client, "alert.raised")
+    asyncio.run(stand_until_seen())
+    (raised,) = of_type(client, "alert.raised")
     assert raised.body["data"]["greeting"] == "陈先生"
     done = hushbell("members", "remove", "oNew-0001", "--config", "hushbell.yaml", folder=daemon.folder)
     assert done.returncode == 0
@@ -135,7 +98,7 @@ def test_members_come_and_go_by_command_line_while_the_daemon_runs(
     (parting,) = wait_for(client, "member.changed")
     assert (parting.body["data"]["member"], parting.body["data"]["change"]) == ("oNew-0001", "removed")
     before = len(client.received)
-    asyncio.run(walk())
+    asyncio.run(daemon.walk_in(card))
     asyncio.run(daemon.walk_in())
     wait_for(client, "alert.raised", 2)
     assert not any(b"oNew-0001" in m.payload or "陈先生".encode() in m.payload for m in client.received[before:])
@@ -340,6 +303,10 @@ def test_killed_at_random_points_and_cut_off_every_event_arrives_under_one_id(
     shop = VirtualDaemon(tmp_path / "shop", broker.url, CONFIG.replace("leave_after: 2 s", "leave_after: 1 s"))
     shop.put(*[a_member(f"member-{n}", card) for n, card in enumerate(cards)])
 
+    def everybody_left() -> bool:
+        started, ended = (of_type(ledger, f"visit.{kind}") for kind in ("started", "ended"))
+        return {m.body["data"]["visit"] for m in started} <= {m.body["data"]["visit"] for m in ended}
+
     async def play() -> None:
         for turn in range(5):
             people = [asyncio.create_task(shop.walk_in(card)) for card in cards]
@@ -351,16 +318,16 @@ def test_killed_at_random_points_and_cut_off_every_event_arrives_under_one_id(
             await asyncio.gather(*people)
             if turn == 2:
                 broker.start()
-            await asyncio.sleep(1.5)  # everybody leaves
+            await asyncio.to_thread(ledger.wait_until, everybody_left, 20)
         await shop.hearing()
 
-    with VirtualClient(broker.port, "ledger", f"{ROOT}/#", session_s=3600) as client, shop:
+    with VirtualClient(broker.port, "ledger", f"{ROOT}/#", session_s=3600) as ledger, shop:
         asyncio.run(play())
         assert shop.stop() == 0
         stored = _stored_events(shop.folder / "state" / "hushbell.db")
-        client.wait_until(lambda: set(stored) <= {m.body["id"] for m in client.received if is_event(m)}, 20)
+        ledger.wait_until(lambda: set(stored) <= {m.body["id"] for m in ledger.received if is_event(m)}, 20)
     places: dict[tuple[str, str], set[str]] = {}
-    for message in client.received:
+    for message in ledger.received:
         if is_event(message):
             places.setdefault((message.topic, message.body["sequence"]), set()).add(message.body["id"])
     assert len(stored) > 20

@@ -41,9 +41,8 @@ def test_damage_is_told_and_the_members_are_back(tmp_path: Path, when: str) -> N
                 await shop.walk_in()
                 for file in (database, database.with_name(f"{FILE}-wal")):
                     file.write_bytes(GARBAGE)
-                await asyncio.sleep(3)  # the member leaves, which is to be committed
-                await shop.hearing()
-            await asyncio.to_thread(client.wait_until, lambda: tells_damage(client))
+            # That the member leaves is to be committed, which the damage prevents.
+            await asyncio.to_thread(client.wait_until, lambda: tells_damage(client), 20)
             client.received.clear()
             await shop.walk_in()
             await asyncio.to_thread(client.wait_until, lambda: any(m.topic == VISITS for m in client.received))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_core import START
 
+from gateway.config import Hear, Zone
+from gateway.contract.reading import Json
 from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.folding import columns, fold
 from gateway.heard import Heard
-from gateway.recent import MOST_SPELLS, Recent
+from gateway.presence.visits import Presence
+from gateway.presence.whereabouts import Whereabouts
+from gateway.presence.zones import Plan
+from gateway.recent import MOST_FRAMES, MOST_SPELLS, Recent
 from gateway.retold import TEMPLATES, retold
 from gateway.store.decisions import RULE_TEXT
 from gateway.store.store import Store
@@ -47,6 +52,12 @@ EVIDENCE = {
 EVENT = f"{int((START + 1) * 1000):012x}"
 EVENT = f"{EVENT[:8]}-{EVENT[8:]}-7d20-9c55-3f1d2a4b6c88"
 
+ZONES = (
+    Zone("entrance", "door", (Hear("door", -75.0),)),
+    Zone("shoes", "shelf", (Hear("shelf", -75.0),)),
+    Zone("tills", "inside", (Hear("guest"),)),
+)
+
 
 def heard(t: float, rssi: int | None = -65, receiver: str = "door", member: str = "anna-0001") -> Heard:
     return Heard(START + t, member, receiver, "ble", rssi, Trust.HINT, "ibeacon")
@@ -62,29 +73,29 @@ def silent(number: int, reason: str, line: int = 7) -> DecisionRow:
     return DecisionRow(f"s{number}", START + number, "anna-0001", "v-1", "window-regular", "condition", detail)
 
 
+def told(frames: Iterable[Heard], t: float, *, zones: bool = True) -> list[Json]:
+    """Return what is told at `t` of one member of whom these frames were heard."""
+    where = Whereabouts(START)
+    for frame in frames:
+        where.hear(Plan.of(ZONES).ears[frame.receiver], frame)
+    recent = Recent(ZONES)
+    recent.keep("anna-0001", where.frames)
+    return recent.told("anna-0001", START + t, zones=zones)
+
+
 def test_receivers_that_hear_the_same_frames_have_a_spell_each_in_whatever_order() -> None:
     frames = [heard(n / 4, -65, receiver) for n in range(8) for receiver in ("door", "shelf")]
-    first, second = Recent({"door"}), Recent({"door"})
-    for frame in frames:
-        first.hear(frame)
-    for frame in sorted(frames, key=lambda frame: (frame.t, frame.receiver == "door")):
-        second.hear(frame)
-    told = [["door", -70, 2.0, 0.2, 8], ["shelf", -70, 2.0, 0.2, 8]]
-    assert first.told("anna-0001", START + 2, zones=True) == second.told("anna-0001", START + 2, zones=True) == told
+    turned = sorted(frames, key=lambda frame: (frame.t, frame.receiver == "door"))
+    assert told(frames, 2) == told(turned, 2) == [["door", -70, 2.0, 0.2, 8], ["shelf", -70, 2.0, 0.2, 8]]
 
 
 def test_a_pause_begins_a_spell_anew() -> None:
-    recent = Recent({"door"})
-    for t in (0, 9, 60):
-        recent.hear(heard(t))
-    assert recent.told("anna-0001", START + 61, zones=True) == [["door", -70, 1.0, 1.0, 1]]
+    assert told([heard(t) for t in (0, 9, 60)], 61) == [["door", -70, 1.0, 1.0, 1]]
 
 
 def test_frames_of_one_receiver_and_band_are_one_spell() -> None:
-    recent = Recent({"door"})
-    for frame in (heard(0, -65), heard(1, -69), heard(2, -71), heard(3, -50, "shelf"), heard(4, None, "guest")):
-        recent.hear(frame)
-    assert recent.told("anna-0001", START + 5, zones=True) == [
+    frames = (heard(0, -65), heard(1, -69), heard(2, -71), heard(3, -50, "shelf"), heard(4, None, "guest"))
+    assert told(frames, 5) == [
         ["door", -70, 5.0, 4.0, 2],
         ["door", -80, 3.0, 3.0, 1],
         ["shelf", -50, 2.0, 2.0, 1],
@@ -92,36 +103,42 @@ def test_frames_of_one_receiver_and_band_are_one_spell() -> None:
     ]
 
 
+def test_coarse_news_is_told_as_what_a_tag_sends_is() -> None:
+    frames = [heard(0, -71)._replace(radio="wifi", credential="wifi"), heard(1, -80)]
+    assert told(frames, 1) == [["door", -80, 1.0, 0.0, 2]]
+
+
 def test_without_consent_to_zones_the_door_alone_is_told() -> None:
-    recent = Recent({"door"})
-    recent.hear(heard(0, -50, "shelf"))
-    recent.hear(heard(1))
-    assert recent.told("anna-0001", START + 1, zones=False) == [["door", -70, 0.0, 0.0, 1]]
+    frames = [heard(0, -50, "shelf"), heard(1)]
+    assert told(frames, 1, zones=False) == [["door", -70, 0.0, 0.0, 1]]
+
+
+def test_of_many_frames_the_last_are_told() -> None:
+    spells = told([heard(n / 10) for n in range(1000)], 100)
+    assert spells == [["door", -70, 2.3, 0.1, MOST_FRAMES - 1]]  # of the oldest one's moment some may be forgotten
 
 
 def test_a_member_who_goes_is_forgotten_and_a_clock_that_is_set_moves_what_was_heard() -> None:
-    recent = Recent({"door"})
-    recent.hear(heard(0))
-    recent.hear(heard(0, member="bert-0002"))
-    recent.redate(3600)
-    assert recent.told("anna-0001", START + 3600, zones=True) == [["door", -70, 0.0, 0.0, 1]]
+    presence, recent = Presence(ZONES, 120.0), Recent(ZONES)
+    for n in range(8):
+        presence.hear(heard(n / 2))
+    presence.advance(START + 4)
+    presence.redate(3600)
+    recent.keep("anna-0001", presence.visits["anna-0001"].frames)
+    assert recent.told("anna-0001", START + 3604, zones=True) == [["door", -70, 4.0, 0.5, 8]]
     recent.forget("anna-0001")
-    assert recent.told("anna-0001", START + 3600, zones=True) == []
-    assert recent.told("bert-0002", START + 3600, zones=True) != []
+    assert recent.told("anna-0001", START + 3604, zones=True) == []
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(-127, 20), st.sampled_from(["door", "shelf"]))))
 def test_of_whatever_is_heard_a_handful_is_kept(frames: list[tuple[float, int, str]]) -> None:
     """A member has no more spells than the bound, each a band of one receiver that some frame lies in."""
-    recent = Recent({"door"})
-    for t, rssi, receiver in frames:
-        recent.hear(heard(t, rssi, receiver))
-    told = recent.told("anna-0001", START, zones=True)
-    assert len(told) <= MOST_SPELLS
-    assert all(low % 10 == 0 and frames >= 1 and since >= until for _, low, since, until, frames in told)
+    spells = told([heard(t, rssi, receiver) for t, rssi, receiver in frames], 0)
+    assert len(spells) <= MOST_SPELLS
+    assert all(low % 10 == 0 and count >= 1 and since >= until for _, low, since, until, count in spells)
     bands = {(receiver, rssi // 10 * 10) for _, rssi, receiver in frames}
-    assert {(receiver, low) for receiver, low, *_ in told} <= bands
-    assert bool(told) == bool(frames)
+    assert {(receiver, low) for receiver, low, *_ in spells} <= bands
+    assert bool(spells) == bool(frames)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -151,7 +168,24 @@ def test_every_shape_of_a_reason_has_a_chinese_twin(template: str) -> None:
         ('tier is "x is missing"', 'tier 为 "x is missing"'),
         ("release refused", "release 未被接受"),
         ("no device of group floor is online", "组 floor 没有设备在线"),
+        ("rule file a.yaml is at fault: what was in force before stands", "规则文件 a.yaml 有误：沿用此前生效的内容"),
         ("receiver door is deaf: no beacon", "接收器 door 收不到信号：no beacon"),
+        ("receiver door is missing: hci0 is gone", "接收器 door 缺失：hci0 不见了"),
+        ("receiver door is missing: there is no Bluetooth adapter hci1", "接收器 door 缺失：没有蓝牙适配器 hci1"),
+        (
+            "receiver door: the reference beacon is 7 dB quieter than it was, for an hour: see whether it or the "
+            "receiver was moved or covered, then calibrate anew",
+            "接收器 door：参考信标一小时来比以前弱 7 dB：请看它或接收器是否被移动或遮挡，然后重新标定",
+        ),
+        (
+            "the database was damaged and is set aside as a.db; a new one is begun, there is no copy of the members",
+            "数据库已损坏，另存为 a.db；已新建一个，没有会员的备份",
+        ),
+        (
+            "receiver air is failed: wlan0 shares its radio with wlan1, which carries this machine's own network: "
+            "take another adapter",
+            "接收器 air 故障：wlan0 与 wlan1 共用无线电，后者 承载本机自己的网络：请换一个适配器",
+        ),
         ("n is 1, needs > 2; facts.open is stale (3 h)", "n 为 1，需要 > 2；facts.open 已过期（3 h）"),
         ("of a shape that nobody knows", "of a shape that nobody knows"),
         ("", ""),

@@ -11,6 +11,7 @@ from virtual_core import CONFIG, LEVELS, START, a_core, a_member, adverts, come_
 
 from gateway.config import Config
 from gateway.events import DecisionRow, Outcome
+from gateway.rulebook import as_sources, make_rulebook
 from gateway.store.decisions import RULE_TEXT
 
 RULES = """\
@@ -103,3 +104,11 @@ def test_a_rules_text_is_kept_once_by_its_hash_for_as_long_as_its_decisions(conf
     kept = [row.until for row in out.state.values() if row.kind == RULE_TEXT]
     assert all(until is not None and until >= START + config.privacy.alerts_s for until in kept)
     assert texts(hear(core, come_in(300))) == {}
+
+
+def test_texts_of_other_rules_are_known_no_longer_than_those_are_in_force(config: Config) -> None:
+    core = a_core(a_member(attributes={"points": 12.5}), config=config)
+    hear(core, come_in())
+    core.change_rules(START + 200, make_rulebook(config, as_sources([("rules.yaml", RULES)])))
+    out = hear(core, come_in(300))
+    assert {row.detail["text"] for row in out.decisions} == {name[:16] for name in texts(out)} != set()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from gateway.config import Config, Gateway, Group, Hours, Mqtt, Receiver, Staff,
 from gateway.health import STARTING_GRACE_S, Health
 from gateway.rulebook import Rulebook
 from gateway.staff import StaffDevices
-from rules.document import Faults
+from rules.document import Fault, Faults
 from rules.loader import Source, load_sources
 
 START = 1_763_784_000.0  # 2025-11-22 12:00 in Shanghai
@@ -106,6 +107,18 @@ def test_no_device_online_degrades_in_opening_hours_only() -> None:
 
     assert state(Hours(time(10), time(22))) == "degraded"
     assert state(Hours(time(14), time(22))) == "online"
+
+
+def test_a_rule_file_at_fault_degrades_until_rules_without_a_fault_are_in_force() -> None:
+    shop = health()
+    shop.device("badge-1")
+    faults = (Fault("/etc/ours.yaml", 3, 1, "unknown"), Fault("/etc/ours.yaml", 4, 1, "unknown"))
+    shop.enforce(replace(RULES, refused=faults))
+    status = judged(shop, LATER)
+    assert status["state"] == "degraded"
+    assert status["reasons"] == ["rule file ours.yaml is at fault: what was in force before stands"]
+    shop.enforce(RULES)
+    assert judged(shop, LATER)["state"] == "online"
 
 
 def test_since_is_when_the_state_last_changed() -> None:

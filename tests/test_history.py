@@ -9,27 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_visits import KINDS, NOW, visit
 
-from gateway.config import Hear, Privacy, Zone, ZoneKind
+from gateway.config import Hear, Privacy, Zone
 from gateway.events import StateRow
 from gateway.history import DAY_S, MOST, Histories, Past
 from gateway.identity.member import Member, parse_member
 
-NOW = 1_763_791_200.0
-KINDS: dict[str, ZoneKind] = {
-    "pavement": "outside",
-    "entrance": "door",
-    "floor": "inside",
-    "shoes": "shelf",
-    "hats": "shelf",
-}
 ZONES = tuple(Zone(name, kind, (Hear("door", -70.0),)) for name, kind in KINDS.items())
-
-
-def visit(days_ago: float, *stops: tuple[str | None, float], passed: bool = False, seconds: float = 600.0) -> Past:
-    """Return a visit with stops at seconds after its start."""
-    started = NOW - days_ago * DAY_S
-    return Past(f"v-{days_ago}", started, started + seconds, passed, tuple((zone, started + s) for zone, s in stops))
 
 
 def histories(*past: Past, privacy: Privacy | None = None) -> tuple[Histories, list[StateRow]]:

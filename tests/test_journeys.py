@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from test_history import KINDS, visit
+from virtual_visits import KINDS, visit
 
 from gateway.history import Past
 from gateway.journeys import Dwell, journeys

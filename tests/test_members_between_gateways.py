@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from test_daemon import ROOT, ask
-from test_guest_end_to_end import CONFIG as GUEST
-from test_guest_end_to_end import PHONE, Phone, events, lay_network, opened
+from virtual_backend import ROOT, ask, events
 from virtual_broker import running_broker
 from virtual_client import VirtualClient
 from virtual_daemon import CARD, CONFIG, VirtualDaemon, a_member, hushbell
 from virtual_hostapd import VirtualHostapd
 from virtual_network import run_apart, why_not
+from virtual_phone import CONFIG as GUEST
+from virtual_phone import PHONE, Phone, lay_network, opened
 
 WITHIN_S = 20.0
 UNTIL = "2099-01-01T00:00:00.000+00:00"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.cases import Case, Said, Scenario
+from rules.cases import Said
 from rules.coverage import Witness
 from rules.document import Faults
 from rules.playing import drive_presence
@@ -39,12 +39,7 @@ def play(folder: Path, *steps: str, head: str = "") -> list[list[Said]]:
     faults = Faults()
     scenario = load_scenario(folder / "x.test.yaml", faults)
     assert scenario is not None, faults.found
-    return list(drive_presence(scenario, scenario.cases[0], witness(scenario, scenario.cases[0])))
-
-
-def witness(scenario: Scenario, case: Case) -> Witness:
-    quiet = case.setting.quiet_hours
-    return Witness(scenario.rules, frozenset(), quiet.include if quiet else None)
+    return list(drive_presence(scenario, scenario.cases[0], Witness(scenario, scenario.cases[0])))
 
 
 def told(steps: list[list[Said]]) -> list[list[str]]:

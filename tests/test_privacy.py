@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 import virtual_core
 import virtual_wifi
-from test_daemon import ROOT, STATUS, ask, is_event, unfit, wait_for, wait_for_status
+from virtual_backend import ROOT, STATUS, ask, is_event, unfit, wait_for, wait_for_status
 from virtual_broker import running_broker
 from virtual_client import Received, VirtualClient
 from virtual_core import adverts, come_in, hear
@@ -230,6 +230,7 @@ def test_8_without_a_receipt_a_credential_is_noise_and_the_same_in_every_output(
 
 def test_8_watch_and_health_show_it_as_a_count_at_most() -> None:
     core = virtual_core.a_core(virtual_core.a_member(purposes=()))
+    core.is_watched = True
     hear(core, come_in())
     assert core.counts()["enrolled, without consent or paused"] == len(come_in())
     assert core.last_heard == {}

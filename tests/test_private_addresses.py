@@ -19,7 +19,6 @@ from gateway.identity.private_addresses import (
     REPLAYED_S,
     TOGETHER_S,
     PrivateAddresses,
-    ah,
 )
 from gateway.identity.recognition import Register
 from rules.situation import Trust
@@ -27,9 +26,17 @@ from rules.situation import Trust
 SAMPLE_IRK = bytes.fromhex("ec0234a357c8ad05341010a60a397d9b")
 
 
-def test_the_hash_is_the_one_of_the_specification() -> None:
+def test_the_address_of_the_specification_resolves_and_the_next_one_does_not() -> None:
     """Core Specification Vol 3 Part H, Appendix D.7."""
-    assert ah(aes(SAMPLE_IRK), bytes.fromhex("708194")) == bytes.fromhex("0dfbaa")
+    private = PrivateAddresses(DIGEST_KEY)
+    private.put(SAMPLE_IRK, carrying(irk()))
+    sample, other = bytes.fromhex("7081940dfbaa"), bytes.fromhex("7081940dfbab")
+    private.seek(sample, T)
+    private.seek(other, T)
+    while private.deadline <= T + 5:
+        private.advance(private.deadline)
+    assert private.seek(sample, T + 5)
+    assert private.seek(other, T + 5) is None
 
 
 def heard(of: bytes, t: float) -> Sighting:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.contract import member as contract
+from gateway.contract.reading import fit
 from gateway.identity.fields import MemberError
-from gateway.identity.receipts import Receipt, Receipts, accept_receipts, is_signed_by, parse_receipt, sign_receipt
+from gateway.identity.receipts import Receipt, Receipts, accept_receipts, check_receipts, is_signed_by, sign_receipt
 
 KEY = b"\x11" * 32
 TEXT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -33,20 +34,26 @@ SIGNATURES = [
 ]
 
 
+def parsed(value: object) -> Receipt:
+    receipt: contract.Receipt = fit(value, contract.Receipt, "consent[0]")
+    check_receipts([receipt])
+    return Receipts.of([receipt])[0]
+
+
 def receipt(**changes: str) -> Receipt:
-    return parse_receipt(SAID | changes, "consent[0]")
+    return parsed(SAID | changes)
 
 
 @pytest.mark.parametrize(("said", "signature"), SIGNATURES)
 def test_a_signature_is_what_openssl_makes_of_the_canonical_json(said: dict[str, Any], signature: str) -> None:
-    signed = sign_receipt(parse_receipt(said, "consent[0]"), MEMBER, "door-pi", KEY)
+    signed = sign_receipt(parsed(said), MEMBER, "door-pi", KEY)
     assert signed.as_json() == said | {"gateway": "door-pi", "signature": signature}
     assert is_signed_by(signed, MEMBER, KEY)
 
 
 def test_a_signed_receipt_comes_back_from_json() -> None:
     signed = sign_receipt(receipt(), MEMBER, "door-pi", KEY)
-    assert parse_receipt(signed.as_json(), "consent[0]") == signed
+    assert parsed(signed.as_json()) == signed
 
 
 @pytest.mark.parametrize(
@@ -108,7 +115,7 @@ def test_a_receipt_that_this_gateway_never_signed_is_refused() -> None:
 )
 def test_a_receipt_that_lacks_what_was_agreed_to_is_none(said: object, field: str, message: str) -> None:
     with pytest.raises(MemberError) as caught:
-        parse_receipt(said, "consent[0]")
+        parsed(said)
     assert caught.value.field == f"consent[0]{field}"
     assert message in caught.value.message
 
@@ -138,7 +145,7 @@ SIGNED = st.builds(
 def test_receipts_kept_in_little_room_come_back_as_they_were(said: list[contract.Receipt]) -> None:
     """All of them, in their order, signed or not, and equal to a tuple of the same."""
     kept = Receipts.of(said)
-    alone = tuple(parse_receipt(msgspec.to_builtins(each), "consent[0]") for each in said)
+    alone = tuple(parsed(msgspec.to_builtins(each)) for each in said)
     assert [receipt.as_json() for receipt in kept] == msgspec.to_builtins(said)
     assert (kept == alone, alone == kept, len(kept), hash(kept)) == (True, True, len(said), hash(alone))
     assert kept.purposes == {receipt.purpose for receipt in alone}

@@ -45,8 +45,8 @@ def play(folder: Path, *steps: str) -> list[list[Said]]:
     faults = Faults()
     scenario = load_scenario(folder / "x.test.yaml", faults)
     assert scenario is not None, faults.found
-    engine = Witness(scenario.rules, scenario.private_attributes, None)
-    return list(drive(scenario, scenario.cases[0], engine))
+    case = scenario.cases[0]
+    return list(drive(scenario, case, Witness(scenario, case)))
 
 
 def told(steps: list[list[Said]]) -> list[list[str]]:

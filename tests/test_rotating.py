@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from virtual_carriers import proximity_uuid
 
-from gateway.identity.rotating import SLOT_S, proximity_uuid, rotating_id, slot_of
+from gateway.identity.rotating import SLOT_S, rotating_id, slot_of
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "rotating-beacon.md").read_text(encoding="utf-8")
 NAMESPACE = "6e9d1c5a2b3f4e70"

@@ -6,23 +6,19 @@ import asyncio
 import time
 from pathlib import Path
 
+from virtual_backend import ROOT, of_type
 from virtual_broker import running_broker
-from virtual_client import Received, VirtualClient
+from virtual_carriers import proximity_uuid
+from virtual_client import VirtualClient
 from virtual_daemon import CONFIG, DOOR_DBM, VirtualDaemon, a_member
 
 from drivers.frames import ibeacon_report
-from gateway.identity.rotating import SLOT_S, proximity_uuid, slot_of
+from gateway.identity.rotating import SLOT_S, slot_of
 
-ROOT = "hushbell/v1/lilac-01"
 NAMESPACE = bytes.fromhex("6e9d1c5a2b3f4e70")
 KEY = bytes(range(32))
 BEFORE_S = 12.0
 """How long before a change of slots the daemon begins to live."""
-
-
-def of_type(client: VirtualClient, kind: str) -> list[Received]:
-    events = [message for message in client.received if message.content_type == "application/cloudevents+json"]
-    return [message for message in events if message.body["type"] == f"hushbell.{kind}"]
 
 
 async def send(daemon: VirtualDaemon, seconds: float, offset_s: float, slots: int = 0) -> None:

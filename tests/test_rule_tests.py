@@ -75,6 +75,34 @@ def test_tests_that_must_fail_do_so_as_they_say(path: Path) -> None:
     assert (out + err).replace(f"{path.parent}/", "").splitlines() == expected
 
 
+PRIVATE = """\
+rules: ours.yaml
+private_offers: [voucher-50]
+zones: [{id: entrance, kind: door, hear: [{receiver: door, at_least: -70}]}]
+members: [{id: wang}]
+tests:
+  - name: a voucher is worth money
+    timeline:
+"""
+NEEDS = "silent: trust, reason: 'hint, needs fresh because voucher-50 is private'"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        f"at: 0 s, member: wang, arrived: , zone: entrance, trust: hint, expect: [{{rule: voucher, {NEEDS}}}]",
+        "at: 0 s, member: wang, arrived: , trust: fresh, expect: [{rule: voucher, offer: {id: voucher-50}}]",
+        f"at: 0 s, member: wang, heard: {{door: -55}}, for: 4 s, expect: [{{rule: voucher, {NEEDS}}}]",
+    ],
+)
+def test_a_private_offer_takes_the_trust_in_a_test_that_it_takes_in_the_shop(tmp_path: Path, step: str) -> None:
+    (tmp_path / "ours.yaml").write_text("- {name: voucher, on: arrived, offer: {id: voucher-50}}\n")
+    file = tmp_path / "ours.test.yaml"
+    file.write_text(f"{PRIVATE}      - {{{step}}}\n")
+    status, out, err = run(file)
+    assert (status, out.splitlines()[0], err) == (0, "1 test: 1 passed, 0 failed", "")
+
+
 def test_a_rule_that_changes_is_caught(ours: Path) -> None:
     assert run(ours) == (0, f"1 test: 1 passed, 0 failed\n{SHOWN}", "")
     (ours.parent / "ours.yaml").write_text(RULES.replace("> 3", "> 5"))

@@ -17,7 +17,7 @@ from gateway.contract.reading import RefusedError
 from gateway.core import Core
 from gateway.events import Outcome
 from gateway.identity.personal import refuse_personal_page
-from gateway.rulebook import Rulebook, read_rulebook, rules_in_force
+from gateway.rulebook import Rulebook, load_before, read_rulebook, rules_in_force
 from gateway.rulekeeper import RuleKeeper
 
 DAY_S = 86400.0
@@ -70,7 +70,8 @@ def test_a_file_that_is_wrong_changes_nothing_and_says_where(tmp_path: Path, cap
         before = shop.keeper.book
         shop.file.write_text(BROKEN, encoding="utf-8")
         await shop.keeper.reload()
-        assert (shop.keeper.book, shop.told) == (before, [])
+        assert (shop.keeper.book.sources, shop.keeper.book.rules) == (before.sources, before.rules)
+        assert [[fault.line for fault in book.refused] for book in shop.told] == [[1]]
         assert f"{shop.file}:1:" in caplog.text
         assert "arived" in caplog.text
         assert shop.fired(0) == ["greet"]
@@ -140,6 +141,60 @@ def test_what_was_put_and_does_not_fit_any_more_is_left_aside_and_no_more_than_t
         shop.file.write_text(BROKEN, encoding="utf-8")
         with pytest.raises(ConfigError, match="arived"):
             rules_in_force(shop.config)
+
+    play(tmp_path, scene)
+
+
+def test_for_a_file_at_fault_stands_at_the_start_what_was_in_force_before(tmp_path: Path) -> None:
+    async def scene(shop: Shop) -> None:
+        await shop.keeper.keep()
+        shop.file.write_text(BROKEN, encoding="utf-8")
+        book, faults = rules_in_force(shop.config, load_before(tmp_path))
+        assert [rule.name for rule in book.rules] == ["greet"]
+        assert [*book.refused] == faults
+        assert (faults[0].file, faults[0].line) == (str(shop.file), 1)
+        shop.keeper.book = book
+        await shop.keeper.reload()
+        assert shop.keeper.book.refused
+        shop.file.write_text(GREET + WINDOW, encoding="utf-8")
+        await shop.keeper.reload()
+        assert shop.keeper.book.refused == ()
+        shop.file.write_text("[", encoding="utf-8")
+        book, _ = rules_in_force(shop.config, load_before(tmp_path))
+        assert [rule.name for rule in book.rules] == ["greet", "window"]
+
+    play(tmp_path, scene)
+
+
+def test_a_file_at_fault_takes_nothing_with_it_that_the_back_end_put_and_put_in_its_place_it_is_no_fault(
+    tmp_path: Path,
+) -> None:
+    async def scene(shop: Shop) -> None:
+        await shop.keeper.put("more.yaml", WINDOW)
+        shop.file.write_text(BROKEN, encoding="utf-8")
+        shop.keeper.book, _ = rules_in_force(shop.config, load_before(tmp_path))
+        assert [rule.name for rule in shop.keeper.book.rules] == ["greet", "window"]
+        assert (await shop.keeper.put("more.yaml", None)).refused
+        assert not (await shop.keeper.put("ours.yaml", WINDOW)).refused
+        book, faults = rules_in_force(shop.config, load_before(tmp_path))
+        assert ([rule.name for rule in book.rules], faults) == (["window"], [])
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("kept", [b"", b"[]", b'{"/ours.yaml": 1}', b"\xff"])
+def test_where_nothing_that_fits_was_in_force_before_a_file_at_fault_is_told_as_it_lies(
+    tmp_path: Path, kept: bytes
+) -> None:
+    async def scene(shop: Shop) -> None:
+        (tmp_path / "rules").mkdir()
+        (tmp_path / "rules" / "in-force.json").write_bytes(kept)
+        assert load_before(tmp_path) == {}
+        shop.file.write_text("\n" + BROKEN, encoding="utf-8")
+        attic = b"- {name: up, on: arrived, alert: {group: attic, text: x}}\n"
+        with pytest.raises(ConfigError) as refused:
+            rules_in_force(shop.config, {shop.file: attic})
+        assert [fault.line for fault in refused.value.faults] == [2]
 
     play(tmp_path, scene)
 

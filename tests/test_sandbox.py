@@ -19,11 +19,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_demo import children_in
 from virtual_broker import running_broker
 from virtual_client import SHOP, VirtualClient
 from virtual_contract import faults
-from virtual_daemon import COMMAND, environment, hushbell
+from virtual_daemon import COMMAND, children_in, environment, hushbell
 from virtual_example import LANGUAGES, MEMBER, VirtualExample
 
 from gateway.demo.badge import Badge

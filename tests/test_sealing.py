@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_earlier import GATEWAY_KEY, make_version_1
 
 from gateway.ciphers import Sealer
 from gateway.store import keys
@@ -224,17 +225,8 @@ def test_the_key_is_not_changed_under_a_daemon(tmp_path: Path) -> None:
 
 
 def test_a_register_from_before_there_were_seals_is_sealed_at_the_first_start(tmp_path: Path) -> None:
-    gateway_key = b"\x11" * 32
-    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as old:
-        old.executescript(
-            "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL;"
-            "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
-            "CREATE TABLE members (id TEXT PRIMARY KEY, body TEXT NOT NULL, changed INTEGER NOT NULL DEFAULT 0)"
-            " WITHOUT ROWID; PRAGMA user_version = 1;"
-        )
-        old.executemany("INSERT INTO meta VALUES (?, ?)", [("gateway_key", gateway_key), ("run", 3), ("members", 7)])
-        old.executemany("INSERT INTO members VALUES (?, ?, 7)", PEOPLE)
+    make_version_1(tmp_path / FILE, PEOPLE)
     shutil.copy(tmp_path / FILE, tmp_path / COPY)
-    assert asyncio.run(told(tmp_path)) == (gateway_key, PEOPLE)
-    for needle in (b"greeting", gateway_key):
+    assert asyncio.run(told(tmp_path)) == (GATEWAY_KEY, PEOPLE)
+    for needle in (b"greeting", GATEWAY_KEY):
         assert files_with(tmp_path, needle) == []

@@ -303,6 +303,7 @@ SENT: dict[str, tuple[dict[str, Any], list[Sighting]]] = {
 def recognised(core: Core, frames: Iterable[Sighting]) -> set[str]:
     """Return the kinds of credential by which frames were recognised."""
     found: set[str] = set()
+    core.is_watched = True
     for frame in frames:
         core.advance(max(core.now, frame.t))
         core.forget_heard()

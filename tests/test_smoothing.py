@@ -14,7 +14,7 @@ RSSI = st.integers(-127, 20)
 def level_of(frames: list[tuple[float, int]]) -> Level:
     level = Level(*frames[0])
     for t, rssi in frames[1:]:
-        level.update(t, rssi)
+        level.take([(t, rssi)])
     return level
 
 
@@ -26,7 +26,7 @@ def test_a_first_frame_is_taken_with_the_doubt_that_fading_casts_on_it() -> None
 @pytest.mark.parametrize(("gap_s", "at_least", "below"), [(0.1, 0.1, 0.25), (0.35, 0.25, 0.45), (2.0, 0.5, 0.7)])
 def test_a_frame_counts_the_more_the_longer_it_was_awaited(gap_s: float, at_least: float, below: float) -> None:
     level = level_of([(n * gap_s, -80) for n in range(60)])
-    level.update(60 * gap_s, -70)
+    level.take([(60 * gap_s, -70)])
     assert at_least < (level.mean + 80) / 10 < below
 
 
@@ -39,7 +39,7 @@ def test_a_steady_level_averages_the_channels_of_a_tag_that_stands() -> None:
     level = Level(0.0, -70)
     swings = []
     for n in range(1, 600):
-        level.update(n * 0.1, (-64, -70, -76)[n % 3])
+        level.take([(n * 0.1, (-64, -70, -76)[n % 3])])
         level.settle(n * 0.1)
         swings.append(level.steady)
     assert max(swings[300:]) - min(swings[300:]) < 1.0
@@ -49,7 +49,7 @@ def test_a_steady_level_gives_way_to_a_tag_that_moved() -> None:
     level = level_of([(n * 0.35, -80) for n in range(30)])
     level.settle(10.5)
     for n in range(6):
-        level.update(10.5 + n * 0.35, -60)
+        level.take([(10.5 + n * 0.35, -60)])
         level.settle(10.75 + n * 0.35)
     assert abs(level.steady - level.mean) < 2.0
 

@@ -9,9 +9,8 @@ from drivers.sighting import Sighting
 from gateway.ciphers import aes
 from gateway.identity.ephemeral import ephemeral_ids
 from gateway.identity.member import Member, parse_member
-from gateway.identity.private_addresses import ah
 from gateway.identity.recognition import Register, Shop
-from gateway.identity.rotating import SLOT_S, proximity_uuid
+from gateway.identity.rotating import SLOT_S, rotating_id, slot_of
 from gateway.identity.suspicion import Place, Suspicion
 
 NAMESPACE = bytes.fromhex("6e9d1c5a2b3f4e70")
@@ -53,6 +52,11 @@ def tuned(*members: Member, digest_key: bytes | None = None) -> Register:
     return register
 
 
+def proximity_uuid(namespace: bytes, key: bytes, t: float) -> bytes:
+    """Return the UUID that a rotating iBeacon has at a time; its major and minor are 0."""
+    return namespace + rotating_id(key, slot_of(t))
+
+
 def beacon(
     t: float, number: int = 1, slots: int = 0, address: bytes | None = PHONE, receiver: str = "door"
 ) -> Sighting:
@@ -70,7 +74,7 @@ def ephemeral(t: float, step: int, number: int = 1, exponent: int = 10) -> Sight
 def private_address(prand: int, number: int = 1) -> bytes:
     """Return a resolvable private address of a key, with so many as its random part."""
     random = (0x400000 | prand).to_bytes(3, "big")
-    return random + ah(aes(key(number, 16)), random)
+    return random + aes(key(number, 16))(bytes(13) + random)[13:]
 
 
 def suspicions(register: Register) -> list[Suspicion]:

@@ -142,7 +142,10 @@ class VirtualClient:
             getattr(properties, "ContentType", None),
         )
         theirs = received.topic in self._odd or not _is_the_gateways(received.topic)
-        wrong = [] if theirs else _faults(received)
+        try:
+            wrong = [] if theirs else _faults(received)
+        except Exception as error:  # it would end paho's thread, and nothing more would come
+            wrong = [f"{received.topic}: {error!r}"]
         with self._changed:
             self._faults += wrong
             self.received.append(received)

@@ -71,6 +71,18 @@ def hushbell(*arguments: str, folder: Path, text: str | None = None) -> subproce
     )
 
 
+def children_in(folder: Path) -> list[str]:
+    """Return the command lines of processes that work in a folder or below it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve().is_relative_to(folder):
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
 def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PROJECT), "LC_ALL": "C.UTF-8", **more}
 

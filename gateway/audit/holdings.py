@@ -20,8 +20,8 @@ from gateway.history import Histories
 from gateway.identity.member import Member, MemberError, stored_member
 from gateway.journal.pages import FOLDER, day_of
 from gateway.roster import dumps
+from gateway.rulebook import BEFORE, put_files
 from gateway.rulebook import FOLDER as RULES
-from gateway.rulebook import put_files
 from gateway.store.archive import MAGIC
 from gateway.store.outbox import PastEvent, is_parting
 from gateway.store.store import Store
@@ -70,7 +70,7 @@ COLUMNS: Final = frozenset(
 """Every place in the database where anything may be."""
 
 _FILES: Final = ("hushbell.db", "members.db")
-_OTHERS: Final = frozenset({"lock", "hushbell.sock", "hushbell.key", "papers.json", FOLDER, RULES})
+_OTHERS: Final = frozenset({"lock", "hushbell.sock", "hushbell.key", "papers.json", FOLDER, RULES, BEFORE})
 
 
 class Kind(NamedTuple):

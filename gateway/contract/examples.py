@@ -8,19 +8,7 @@ from gateway.contract.catalogue import EVENTS
 
 Json = Any
 
-STORE, GATEWAY, GROUP, DEVICE, ZONE, CLIENT = "pearl-07", "till-pi", "floor", "badge-3", "entrance", "erp"
-PLACE = {
-    "store": STORE,
-    "gateway": GATEWAY,
-    "group": GROUP,
-    "device": DEVICE,
-    "zone": ZONE,
-    "name": "new_arrivals",
-    "client": CLIENT,
-    "request": "17",
-    "command": "members.put",
-}
-"""What stands for the parameters of topics."""
+STORE, GATEWAY, GROUP, DEVICE, ZONE = "pearl-07", "till-pi", "floor", "badge-3", "entrance"
 
 
 class Call(NamedTuple):

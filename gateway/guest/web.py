@@ -28,7 +28,7 @@ MOST_FIELDS = 20
 GULP = 4096
 
 _ALWAYS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-_REASONS = {200: "OK", 204: "No Content", 302: "Found", 303: "See Other"}
+_REASONS = {200: "OK", 204: "No Content", 303: "See Other"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

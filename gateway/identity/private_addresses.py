@@ -33,11 +33,6 @@ MOST_REMEMBERED: Final = 10_000
 CLEAN_S: Final = 300.0
 
 
-def ah(encrypt: Blocks, prand: bytes) -> bytes:
-    """Return the random address hash of 3 bytes (2.2.2), most significant byte first."""
-    return encrypt(bytes(13) + prand)[13:]
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class Phone:
     """A key, whose it is, and the addresses that resolved to it, as keyed digests."""

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from gateway.contract import member as said
-from gateway.contract.reading import fit
 from gateway.contract.words import Purpose
 from gateway.identity.fields import MemberError, check_moment
 
@@ -45,7 +44,10 @@ class Receipt:
 def check_receipts(values: Sequence[said.Receipt]) -> None:
     """Raise MemberError where a member's `consent` is not what it looks like."""
     for index, value in enumerate(values):
-        _check(value, f"consent[{index}]")
+        path = f"consent[{index}]"
+        check_moment(value.at, f"{path}.at")
+        if bool(value.gateway) is not bool(value.signature):
+            raise MemberError("invalid", f"{path}.{'signature' if value.gateway else 'gateway'}", "is missing")
 
 
 class Wording(NamedTuple):
@@ -111,23 +113,6 @@ Consent = Receipts | tuple[Receipt, ...]
 @lru_cache(maxsize=256)
 def _shared(*wordings: tuple[Purpose, str, str, str, str]) -> Wordings:
     return Wordings(tuple(Wording(*each) for each in wordings), frozenset(purpose for purpose, *_ in wordings))
-
-
-def parse_receipt(value: object, path: str) -> Receipt:
-    """Read one receipt, signed or not, from decoded JSON. Raises MemberError."""
-    receipt: said.Receipt = fit(value, said.Receipt, path)
-    _check(receipt, path)
-    return _read(receipt)
-
-
-def _check(value: said.Receipt, path: str) -> None:
-    check_moment(value.at, f"{path}.at")
-    if bool(value.gateway) is not bool(value.signature):
-        raise MemberError("invalid", f"{path}.{'signature' if value.gateway else 'gateway'}", "is missing")
-
-
-def _read(value: said.Receipt) -> Receipt:
-    return Receipts.of([value])[0]
 
 
 def sign_receipt(receipt: Receipt, member_id: str, gateway: str, key: bytes) -> Receipt:

@@ -16,8 +16,3 @@ def slot_of(t: float) -> int:
 def rotating_id(key: bytes, slot: int) -> bytes:
     """Return the 8 bytes that a key of 32 bytes gives in a slot."""
     return hmac.digest(key, LABEL + slot.to_bytes(8, "big"), "sha256")[:8]
-
-
-def proximity_uuid(namespace: bytes, key: bytes, t: float) -> bytes:
-    """Return the iBeacon's UUID at a time: the chain's namespace of 8 bytes, then the id. Major and minor are 0."""
-    return namespace + rotating_id(key, slot_of(t))
