@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT)]
 
 from drivers.captures import read_capture  # noqa: E402
 from drivers.sighting import Sighting  # noqa: E402
-from gateway.config import CrowdCalibration, Hear, Zone  # noqa: E402
+from gateway.configuration.config import CrowdCalibration, Hear, Zone  # noqa: E402
 from gateway.crowd.calibration import Counted, calibrate  # noqa: E402
 from gateway.crowd.count import Count, count_people  # noqa: E402
 from gateway.crowd.crowd import Crowd  # noqa: E402

@@ -21,9 +21,9 @@ from virtual_daemon import CARD, a_member  # noqa: E402
 
 from drivers.sighting import Sighting  # noqa: E402
 from gateway.assembly import make_core  # noqa: E402
-from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Store, Zone  # noqa: E402
+from gateway.configuration.config import Config, Gateway, Hear, Mqtt, Receiver, Store, Zone  # noqa: E402
 from gateway.core import Core  # noqa: E402
-from gateway.identifiers import Identifiers  # noqa: E402
+from gateway.deciding.identifiers import Identifiers  # noqa: E402
 from gateway.identity.member import parse_member  # noqa: E402
 from gateway.identity.recognition import Register  # noqa: E402
 from gateway.shipped import shipped_rules  # noqa: E402

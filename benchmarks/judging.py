@@ -18,13 +18,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from measuring import Side, compare, line, say  # noqa: E402
 from virtual_situation import ENTRANCE, NOON, PAVEMENT, member, situation  # noqa: E402
 
-from gateway.alerting import Alerting  # noqa: E402
-from gateway.announcer import Announcer  # noqa: E402
-from gateway.decided import Texts  # noqa: E402
+from gateway.deciding.alerting import Alerting  # noqa: E402
+from gateway.deciding.announcer import Announcer  # noqa: E402
+from gateway.deciding.decided import Texts  # noqa: E402
+from gateway.deciding.identifiers import Identifiers  # noqa: E402
+from gateway.deciding.policy import Policy  # noqa: E402
+from gateway.deciding.recent import Recent  # noqa: E402
 from gateway.events import Outcome  # noqa: E402
-from gateway.identifiers import Identifiers  # noqa: E402
-from gateway.policy import Policy  # noqa: E402
-from gateway.recent import Recent  # noqa: E402
 from rules.caps import Ledger  # noqa: E402
 from rules.document import Faults  # noqa: E402
 from rules.engine import Engine  # noqa: E402

@@ -29,7 +29,7 @@ from virtual_walks import CEILING, SHOP, Air, Shop, Stood, Walk, errand, mean_db
 
 from benchmarks.hardships import hardships  # noqa: E402
 from gateway.calibrate.levels import propose  # noqa: E402
-from gateway.config import Hear, Zone  # noqa: E402
+from gateway.configuration.config import Hear, Zone  # noqa: E402
 from gateway.heard import Heard  # noqa: E402
 from gateway.presence.visits import Change, Presence  # noqa: E402
 from rules.situation import Trust  # noqa: E402

@@ -22,7 +22,7 @@ from measuring import line, quantile, say  # noqa: E402
 from drivers.sighting import Sighting  # noqa: E402
 from gateway.assembly import make_recorded_core  # noqa: E402
 from gateway.core import Core  # noqa: E402
-from gateway.identifiers import Identifiers  # noqa: E402
+from gateway.deciding.identifiers import Identifiers  # noqa: E402
 from gateway.journal.journal import EVERY_S  # noqa: E402
 from gateway.journal.pages import Pages, name_of, seals_of  # noqa: E402
 from gateway.journal.recorder import Recorder  # noqa: E402

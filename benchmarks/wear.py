@@ -27,9 +27,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from measuring import line, say  # noqa: E402
 
 from gateway.committer import COMPANY_S  # noqa: E402
-from gateway.config import Privacy  # noqa: E402
+from gateway.configuration.config import Privacy  # noqa: E402
+from gateway.deciding.identifiers import Identifiers  # noqa: E402
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow  # noqa: E402
-from gateway.identifiers import Identifiers  # noqa: E402
 from gateway.store import store as store_module  # noqa: E402
 from gateway.store.store import Store  # noqa: E402
 

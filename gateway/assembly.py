@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.core import Core
 from gateway.crowd.count import Count
 from gateway.crowd.crowd import Crowd
-from gateway.decider import Decider
-from gateway.identifiers import Identifiers
+from gateway.deciding.decider import Decider
+from gateway.deciding.identifiers import Identifiers
 from gateway.identity.recognition import Register, Shop
 from gateway.identity.suspicion import Place
 from gateway.journal.recorder import Recorder

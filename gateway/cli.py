@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.lines import close_quietly, complain, say
+from gateway.commandline.lines import close_quietly, complain, say
 from rules.messages import language_of, speak
 
 DEFAULT_CONFIG = Path("/etc/hushbell/hushbell.yaml")
@@ -246,7 +246,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _watch(given: argparse.Namespace) -> int:
-    from gateway.watch import watch
+    from gateway.commandline.watch import watch
 
     return watch(given.config, as_json=given.json)
 
@@ -258,13 +258,13 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _sandbox(given: argparse.Namespace) -> int:
-    from gateway.sandbox import sandbox
+    from gateway.commandline.sandbox import sandbox
 
     return sandbox(given.broker, given.seed, given.speed)
 
 
 def _check(given: argparse.Namespace) -> int:
-    from gateway.check import check
+    from gateway.commandline.check import check
 
     return check(given.file or given.config, sys.stdout, sys.stderr, enrolled=given.enrolled)
 
@@ -276,7 +276,7 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _decode(given: argparse.Namespace) -> int:
-    from gateway.decode import decode
+    from gateway.commandline.decode import decode
 
     return decode(given.capture, given.receiver, sys.stdout, sys.stderr)
 
@@ -285,28 +285,28 @@ def _replay(given: argparse.Namespace) -> int:
     from gateway.journal.pages import is_journal
 
     if given.rules or all(map(is_journal, given.file)):
-        from gateway.journal.replaying import replay_journals
+        from gateway.commandline.replaying import replay_journals
 
         return replay_journals(given.file, given.config, given.rules, given.against)
-    from gateway.replay import replay
+    from gateway.commandline.replay import replay
 
     return replay(given.file, given.config, given.receiver, speed=given.speed, estimates=given.crowd_estimates)
 
 
 def _rules_test(given: argparse.Namespace) -> int:
-    from gateway.rehearsal import rules_test
+    from gateway.commandline.rehearsal import rules_test
 
     return rules_test(given.file, covers=given.coverage)
 
 
 def _rules_try(given: argparse.Namespace) -> int:
-    from gateway.tryout import try_rules
+    from gateway.commandline.tryout import try_rules
 
     return try_rules(given)
 
 
 def _members(given: argparse.Namespace) -> int:
-    from gateway import members
+    from gateway.commandline import members
 
     match given.subcommand:
         case "put":
@@ -322,7 +322,7 @@ def _members(given: argparse.Namespace) -> int:
 
 
 def _register(given: argparse.Namespace) -> int:
-    from gateway import backup
+    from gateway.commandline import backup
 
     match given.subcommand:
         case "backup":
@@ -334,7 +334,7 @@ def _register(given: argparse.Namespace) -> int:
 
 
 def _enrol(given: argparse.Namespace) -> int:
-    from gateway.enrol import enrol
+    from gateway.commandline.enrol import enrol
 
     return enrol(given)
 
@@ -358,12 +358,12 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _buzz(given: argparse.Namespace) -> int:
-    from gateway.buzz import buzz
+    from gateway.commandline.buzz import buzz
 
     return buzz(given.config, given.group)
 
 
 def _explain(given: argparse.Namespace) -> int:
-    from gateway.explain import explain
+    from gateway.commandline.explain import explain
 
     return explain(given)

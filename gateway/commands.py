@@ -9,7 +9,7 @@ import msgspec
 
 from drivers.driver import Clock
 from gateway.conductor import Conductor
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.contract import commands as said
 from gateway.contract import member as contract
 from gateway.contract.configuration import Configuration
@@ -17,16 +17,16 @@ from gateway.contract.events import Events
 from gateway.contract.events import PastEvent as Past
 from gateway.contract.reading import RefusedError
 from gateway.contract.status import GatewayStatus
-from gateway.enrolments import Enrolments
 from gateway.events import rfc3339
-from gateway.export import PAGE_BYTES, export
 from gateway.guest.links import guest_link
 from gateway.health import Health
 from gateway.identity.fields import check_moment
 from gateway.identity.member import Member, read_member
 from gateway.identity.suspicion import Elsewhere, Place
 from gateway.inforce import tell_configuration
-from gateway.membership import Membership
+from gateway.membership.enrolments import Enrolments
+from gateway.membership.export import PAGE_BYTES, export
+from gateway.membership.membership import Membership
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.topics import Topics
 from gateway.rulekeeper import RuleKeeper

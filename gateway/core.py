@@ -13,17 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from drivers.sighting import Sighting
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.contract.inbound import ClaimAction, FeedbackOutcome
 from gateway.contract.words import CredentialKind
 from gateway.crowd.count import Count
 from gateway.crowd.evidence import Measure
-from gateway.decider import Decider
-from gateway.events import Event, Outcome, StateRow
-from gateway.heard import Heard
-from gateway.identity.member import Member, MemberError
-from gateway.identity.suspicion import Elsewhere, Place, distance_m
-from gateway.inputs import (
+from gateway.deciding.decider import Decider
+from gateway.deciding.inputs import (
     Buzzed,
     Claimed,
     ClockSet,
@@ -42,7 +38,11 @@ from gateway.inputs import (
     SeenNearby,
     Suspected,
 )
-from gateway.memberchange import MemberChange
+from gateway.events import Event, Outcome, StateRow
+from gateway.heard import Heard
+from gateway.identity.member import Member, MemberError
+from gateway.identity.suspicion import Elsewhere, Place, distance_m
+from gateway.membership.memberchange import MemberChange
 from gateway.presence.visits import Visit
 from gateway.rulebook import Rulebook, make_engine
 from gateway.senses import Senses

@@ -18,23 +18,23 @@ from drivers.sighting import Sighting
 from gateway import clock
 from gateway.assembly import make_core, make_recorded_core
 from gateway.calibrate.tags import Tags
+from gateway.commandline.lines import complain, refuse
 from gateway.commands import Desk
 from gateway.committer import Committer
 from gateway.conductor import Conductor
-from gateway.config import Config
-from gateway.configfile import ConfigError, load_config
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import ConfigError, load_config
 from gateway.control import ControlServer
+from gateway.deciding.identifiers import Identifiers
 from gateway.door import Door
-from gateway.enrolments import Enrolments
 from gateway.events import Outcome, rfc3339
 from gateway.health import Health
 from gateway.homeassistant import HomeAssistant, filters
 from gateway.housekeeping import Housekeeping
-from gateway.identifiers import Identifiers
 from gateway.identity.recognition import Register
 from gateway.journal.journal import Journal
-from gateway.lines import complain, refuse
-from gateway.membership import Membership
+from gateway.membership.enrolments import Enrolments
+from gateway.membership.membership import Membership
 from gateway.memory import forbid_dumps, lock_memory
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.connection import Connection, LinkState
@@ -55,7 +55,7 @@ from gateway.mqtt.topics import (
 )
 from gateway.mqtt.trouble import TroubleError
 from gateway.notify import Notifier
-from gateway.receivers import Receivers, place_of
+from gateway.receiving.receivers import Receivers, place_of
 from gateway.rulebook import Rulebook, load_before, rules_in_force
 from gateway.rulekeeper import RuleKeeper
 from gateway.store.database import Reason, StoreError

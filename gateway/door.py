@@ -10,11 +10,11 @@ from typing import Any
 from drivers.driver import Clock
 from gateway.calibrate.tags import Tags
 from gateway.conductor import Conductor
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.contract.commands import LONGEST_ENROLMENT_S
 from gateway.contract.reading import RefusedError
 from gateway.control import Send
-from gateway.enrolments import Enrolments
+from gateway.membership.enrolments import Enrolments
 from gateway.mqtt.connection import Connection
 from gateway.mqtt.outgoing import Outgoing, PublishError
 from gateway.mqtt.topics import Topics

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.driver import RadioState
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.events import rfc3339
 from gateway.rulebook import Rulebook
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gateway.config import Config, Language
+from gateway.configuration.config import Config, Language
 from gateway.events import Outcome, rfc3339
 from gateway.mqtt.topics import Arrival, Topics
 

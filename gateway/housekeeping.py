@@ -11,9 +11,9 @@ from datetime import datetime
 from gateway import clock
 from gateway.audit.papers import drift
 from gateway.conductor import Conductor
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.journal.pages import prune
-from gateway.membership import Membership
+from gateway.membership.membership import Membership
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 

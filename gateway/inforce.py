@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from gateway.config import Config, Guest, Hours, Receiver
+from gateway.configuration.config import Config, Guest, Hours, Receiver
 from gateway.contract import configuration as told
 from gateway.guest.links import home
 

@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.config import Config
-from gateway.configfile import ConfigError
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import ConfigError
 from gateway.contract.commands import RuleFile
 from rules.document import Fault, Faults
 from rules.engine import Engine

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.conductor import Conductor
-from gateway.config import Config
-from gateway.configfile import ConfigError
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import ConfigError
 from gateway.contract.reading import RefusedError
 from gateway.folders import settle
 from gateway.rulebook import BEFORE, FOLDER, Rulebook, before_as_json, changed, make_rulebook, rules_in_force

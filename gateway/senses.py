@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from drivers.sighting import Sighting
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.crowd.count import Count
 from gateway.crowd.crowd import Crowd
 from gateway.events import StateRow

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.contract.commands import DecisionTold, Explained, RuleText, Silence
-from gateway.decided import NAMED_BY
+from gateway.deciding.decided import NAMED_BY
+from gateway.deciding.recent import BAND_DB
 from gateway.events import DecisionRow, rfc3339
-from gateway.recent import BAND_DB
 from gateway.store.lookup import Silent, counted_rows
 from gateway.store.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from gateway.config import Config, DriverName
+from gateway.configuration.config import Config, DriverName
 from gateway.contract.words import CredentialKind
 from gateway.identity.member import Member
 from rules.engine import trust_needed

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gateway.alerts import UNHEARD_AFTER_S, Alert, OpenAlerts
+from gateway.deciding.alerts import UNHEARD_AFTER_S, Alert, OpenAlerts
 
 
 def opened(*alerts: Alert) -> OpenAlerts:

@@ -23,14 +23,14 @@ from gateway.audit.papers import LANGUAGES, PAPERS, drift, note, written
 from gateway.audit.report import Report
 from gateway.audit.retained import judge as judge_topics
 from gateway.audit.traces import trace_in
-from gateway.config import Config
-from gateway.configfile import load_config
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import load_config
+from gateway.deciding.facts import Facts
+from gateway.deciding.inputs import FactSaid
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow
-from gateway.facts import Facts
 from gateway.identity.member import parse_member
-from gateway.inputs import FactSaid
+from gateway.membership.roster import dumps
 from gateway.mqtt.topics import Topics
-from gateway.roster import dumps
 from gateway.store.digests import Day, link, state_row
 from gateway.store.store import Store
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_daemon import CONFIG, a_member, hushbell
 
-from gateway import backup
+from gateway.commandline import backup
 from gateway.events import Outcome, StateRow
 from gateway.store import archive
 from gateway.store.archive import ArchiveError, Piece

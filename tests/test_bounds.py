@@ -28,8 +28,8 @@ from drivers.sighting import Kind, Radio, Sighting
 from drivers.simulator import MOST_FRAMES, Antenna, SimulatorDriver
 from gateway.conductor import Conductor
 from gateway.crowd.evidence import MOST_DEVICES
-from gateway.enrolment import MOST_TAGS, Enrolment
 from gateway.events import Outcome
+from gateway.membership.enrolment import MOST_TAGS, Enrolment
 
 DEVICES = 100_000
 ADVERTS_A_SECOND = 52_000  # twenty times what one radio can hear of legacy adverts, back to back

@@ -16,8 +16,8 @@ from virtual_daemon import VirtualDaemon, hushbell
 
 from gateway.calibrate.crowd import CountError, by_quarter, calibrate_crowd, closed, read_counts
 from gateway.calibrate.proposal import diff, with_key
-from gateway.config import CrowdCalibration, CrowdLaw, CrowdSettings, Hours, Store
-from gateway.configfile import load_config
+from gateway.configuration.config import CrowdCalibration, CrowdLaw, CrowdSettings, Hours, Store
+from gateway.configuration.configfile import load_config
 from gateway.control import ControlServer, Send
 from gateway.crowd.evidence import Measure
 from gateway.crowd.settings import write_crowd

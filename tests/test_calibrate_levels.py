@@ -21,7 +21,7 @@ from gateway.calibrate.picture import WEAKEST_DBM, draw
 from gateway.calibrate.report import report
 from gateway.calibrate.survey import Frame, Level, Stand, Survey
 from gateway.calibrate.trial import play
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
 
 RECEIVERS = ("door", "shelf-a", "shelf-b")
 WALKS = 30

@@ -27,8 +27,8 @@ from gateway.calibrate.amend import AmendError, put_in_place, with_levels
 from gateway.calibrate.marks import MarksError, read_marks
 from gateway.calibrate.tags import Tags
 from gateway.calibrate.zones import TagError, _identity
-from gateway.config import Hear, Zone
-from gateway.configfile import load_config
+from gateway.configuration.config import Hear, Zone
+from gateway.configuration.configfile import load_config
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 START = 1_763_791_200.0

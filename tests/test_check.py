@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from virtual_shop import six_lines, write_rules
 
-from gateway import configfile
-from gateway.check import check
+from gateway.commandline.check import check
+from gateway.configuration import configfile
 from gateway.shipped import shipped_folder, shipped_rules
 from gateway.store.store import Store
 from rules import messages

@@ -4,7 +4,7 @@ from datetime import time
 
 import pytest
 
-from gateway.config import Hours
+from gateway.configuration.config import Hours
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from virtual_shop import SIX_LINES, six_lines, write_rules
 
-from gateway import configfile
-from gateway.config import Config, Group, Hear, Hours, Privacy, Receiver, Staff, Zone
-from gateway.configfile import KEYS, ConfigError, load_config, read_config
-from gateway.layout import ALL_DRIVER_KEYS
+from gateway.configuration import configfile
+from gateway.configuration.config import Config, Group, Hear, Hours, Privacy, Receiver, Staff, Zone
+from gateway.configuration.configfile import KEYS, ConfigError, load_config, read_config
+from gateway.configuration.layout import ALL_DRIVER_KEYS
 from rules.document import Faults, Node, read_document
 from rules.limits import MOST, Caps
 from rules.messages import speak

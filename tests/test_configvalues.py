@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config import Hours
-from gateway.configvalues import (
+from gateway.configuration.config import Hours
+from gateway.configuration.configvalues import (
     Ids,
     read_adapter,
     read_broker_url,

@@ -23,10 +23,10 @@ from virtual_door import (
 )
 
 from drivers.sighting import Sighting
-from gateway.alerts import UNHEARD_AFTER_S
-from gateway.announcer import TEST_LIFE_S
-from gateway.config import Config, Group, Hear, Receiver, Reference, Staff, Zone
+from gateway.configuration.config import Config, Group, Hear, Receiver, Reference, Staff, Zone
 from gateway.core import Core
+from gateway.deciding.alerts import UNHEARD_AFTER_S
+from gateway.deciding.announcer import TEST_LIFE_S
 from gateway.events import DecisionRow, Event, Outcome
 
 

@@ -28,9 +28,9 @@ from virtual_core import (
 )
 
 from drivers.sighting import Sighting
-from gateway.config import Hours
+from gateway.configuration.config import Hours
+from gateway.deciding.following import ALIVE_EVERY_S
 from gateway.events import Outcome
-from gateway.following import ALIVE_EVERY_S
 
 HOUR_S = 3600.0
 YEARS_S = 55 * 365.25 * 86400.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from virtual_core import CONFIG, LEVELS, START, a_core, a_member, advert, adverts, come_in, hear, kept, said
 
-from gateway.config import Config, Group, Staff
+from gateway.configuration.config import Config, Group, Staff
 from gateway.contract.inbound import ClaimAction
 from gateway.core import Core
 from gateway.events import Event, Outcome

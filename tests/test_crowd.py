@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from benchmarks.crowd import leave_one_out, load_days
 from drivers.sighting import AddressType, Kind, Radio, Sighting
-from gateway.config import CrowdCalibration, CrowdLaw, CrowdSettings, Hear, Zone
+from gateway.configuration.config import CrowdCalibration, CrowdLaw, CrowdSettings, Hear, Zone
 from gateway.crowd.count import Count, count_people
 from gateway.crowd.crowd import LATE_S, QUIET_S, Crowd
 from gateway.crowd.evidence import MOST_DEVICES, Measure

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import CrowdLaw, CrowdSource
+from gateway.configuration.config import CrowdLaw, CrowdSource
 from gateway.crowd.calibration import Counted, Day, Point, calibrate, fit, sure_share
 from gateway.crowd.evidence import Heard, Measure
 from gateway.crowd.people import QUARTER_S, calibrated

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Privacy
+from gateway.configuration.config import Privacy
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow
 from gateway.store import database
 from gateway.store.copy import FILE as COPY

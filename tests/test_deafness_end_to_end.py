@@ -20,10 +20,11 @@ from virtual_time import VirtualTimeLoop, play_in_virtual_time
 from drivers.driver import Rung
 from drivers.frames import ibeacon_report
 from drivers.simulator import Antenna, SimulatorDriver
-from gateway import clock, daemon, receivers
-from gateway.config import Receiver
-from gateway.configfile import load_config
+from gateway import clock, daemon
+from gateway.configuration.config import Receiver
+from gateway.configuration.configfile import load_config
 from gateway.daemon import Daemon
+from gateway.receiving import receivers
 from gateway.rulebook import read_rulebook
 from gateway.store.store import Store
 

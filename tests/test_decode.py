@@ -24,7 +24,7 @@ from virtual_captures import (
     signal,
 )
 
-from gateway.decode import decode, receiver_of
+from gateway.commandline.decode import decode, receiver_of
 
 TAPPED = radiotap([[channel(2437), signal(-77)]]) + PROBE
 T = 1_763_791_200_200_001_000

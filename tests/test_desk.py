@@ -15,7 +15,7 @@ from virtual_shop import SIX_LINES, six_lines
 
 from gateway import commands as module
 from gateway.commands import Desk
-from gateway.configfile import load_config
+from gateway.configuration.configfile import load_config
 from gateway.contract.commands import EventsSince
 from gateway.contract.events import PastEvent
 from gateway.events import Event, Outcome, Priority

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config import Privacy
+from gateway.configuration.config import Privacy
 from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.store.chain import GRACE_S, Verdict
 from gateway.store.decisions import RULE_TEXT

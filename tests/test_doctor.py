@@ -33,7 +33,7 @@ from drivers import monitor, netlink
 from drivers.bluez_watch import Adapter
 from drivers.driver import RadioState
 from gateway import cli, clock
-from gateway.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
+from gateway.configuration.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
 from gateway.doctor import doctor, examine, inquiry
 from gateway.doctor.bluetooth import ALLOW_PASSIVE
 from gateway.doctor.facts import (

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from drivers.driver import RadioState
 from drivers.sighting import Sighting
-from gateway.config import Config, Gateway, Mqtt, Receiver, Reference, Store
-from gateway.drift import DRIFT_DB, HOUR_MINUTES, USUAL_MINUTES, Drift
+from gateway.configuration.config import Config, Gateway, Mqtt, Receiver, Reference, Store
 from gateway.health import Health
-from gateway.lookout import Lookout
+from gateway.receiving.drift import DRIFT_DB, HOUR_MINUTES, USUAL_MINUTES, Drift
+from gateway.receiving.lookout import Lookout
 from gateway.rulebook import Rulebook
 
 USUAL = -45

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from virtual_daemon import hushbell
 
-from gateway.carried import LETTERS, for_app, for_wifi
-from gateway.consent import consent_text
 from gateway.guest.keys import derive_psk
-from gateway.memberchange import MemberChange, read
+from gateway.membership.carried import LETTERS, for_app, for_wifi
+from gateway.membership.consent import consent_text
+from gateway.membership.memberchange import MemberChange, read
 from gateway.qrcodes import drawn
 from gateway.store.store import Store
 

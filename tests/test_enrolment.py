@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.sighting import Kind, Sighting
-from gateway.enrolment import APART_DB, HELD_S, STRONG_DBM, Enrolment, credential
+from gateway.membership.enrolment import APART_DB, HELD_S, STRONG_DBM, Enrolment, credential
 
 CARD = bytes(range(20))
 OTHER = bytes(range(1, 21))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from drivers.sighting import Sighting
-from gateway import enrolments as module
 from gateway.contract.reading import RefusedError
-from gateway.enrolments import Enrolments
+from gateway.membership import enrolments as module
+from gateway.membership.enrolments import Enrolments
 
 CARD, BEACON, ENROLLED = bytes(range(20)), bytes(20), bytes([7]) * 20
 

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_core import START
 
-from gateway.config import Hear, Zone
+from gateway.commandline.folding import columns, fold
+from gateway.commandline.telling import lines_of
+from gateway.configuration.config import Hear, Zone
 from gateway.contract.reading import Json
+from gateway.deciding.recent import MOST_FRAMES, MOST_SPELLS, Recent
 from gateway.events import DecisionRow, Outcome, StateRow
-from gateway.folding import columns, fold
 from gateway.heard import Heard
 from gateway.presence.visits import Presence
 from gateway.presence.whereabouts import Whereabouts
 from gateway.presence.zones import Plan
-from gateway.recent import MOST_FRAMES, MOST_SPELLS, Recent
 from gateway.retold import TEMPLATES, retold
 from gateway.store.decisions import RULE_TEXT
 from gateway.store.store import Store
 from gateway.story import silences, story
-from gateway.telling import lines_of
 from rules.chinese import CHINESE
 from rules.situation import Trust
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from virtual_core import CONFIG, LEVELS, START, a_core, a_member, adverts, come_in, hear
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.events import DecisionRow, Outcome
 from gateway.rulebook import as_sources, make_rulebook
 from gateway.store.decisions import RULE_TEXT

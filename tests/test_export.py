@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from virtual_door import a_member
 
-from gateway import export as module
 from gateway.contract.commands import Row
 from gateway.contract.reading import RefusedError
 from gateway.events import DecisionRow, Outcome, StateRow
-from gateway.export import export
-from gateway.roster import dumps
+from gateway.membership import export as module
+from gateway.membership.export import export
+from gateway.membership.roster import dumps
 from gateway.store import changes, database
 from gateway.store.store import Store
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from gateway.deciding.facts import MOST_FACTS, Facts
+from gateway.deciding.inputs import FactSaid
 from gateway.events import Outcome
-from gateway.facts import MOST_FACTS, Facts
-from gateway.inputs import FactSaid
 
 
 def said(t: float, value: Any, *, repeated: bool = False, name: str = "stock") -> FactSaid:

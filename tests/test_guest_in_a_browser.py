@@ -13,7 +13,7 @@ from virtual_broker import free_port
 from virtual_browser import RealBrowser, browsing
 from virtual_guest import PHONE, VirtualGuests
 
-from gateway.config import Language
+from gateway.configuration.config import Language
 from gateway.guest.web import WebServer
 from gateway.guest.words import WORDS
 

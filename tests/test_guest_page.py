@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_guest import HOME, KEY, LANGUAGES, OTHER, PHONE, TEXTS, Browser, T, VirtualGuests
 
-from gateway.config import Listen
+from gateway.configuration.config import Listen
 from gateway.contract.words import PURPOSES
 from gateway.guest.acts import MOST_NEWCOMERS
 from gateway.guest.binding import MOST_PHONES

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from virtual_shop import six_lines
 
-from gateway.config import Config, Guest, Listen
-from gateway.configfile import read_config
+from gateway.configuration.config import Config, Guest, Listen
+from gateway.configuration.configfile import read_config
 from gateway.guest.links import home
 from rules.document import Faults
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drivers.driver import RadioState
-from gateway.config import Config, Gateway, Group, Hours, Mqtt, Receiver, Staff, Store
+from gateway.configuration.config import Config, Gateway, Group, Hours, Mqtt, Receiver, Staff, Store
+from gateway.deciding.staff import StaffDevices
 from gateway.health import STARTING_GRACE_S, Health
 from gateway.rulebook import Rulebook
-from gateway.staff import StaffDevices
 from rules.document import Fault, Faults
 from rules.loader import Source, load_sources
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.hearing import AT_ANY_HOUR, GRACE_S, IN_HOURS, LIMITS_S, Ear, Hearing, Moment
+from gateway.receiving.hearing import AT_ANY_HOUR, GRACE_S, IN_HOURS, LIMITS_S, Ear, Hearing, Moment
 
 HEARD = Moment(1.0, 1, 1, True)
 OTHERS = Moment(1.0, 1, 0, True)

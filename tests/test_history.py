@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_visits import KINDS, NOW, visit
 
-from gateway.config import Hear, Privacy, Zone
+from gateway.configuration.config import Hear, Privacy, Zone
+from gateway.deciding.history import DAY_S, MOST, Histories, Past
 from gateway.events import StateRow
-from gateway.history import DAY_S, MOST, Histories, Past
 from gateway.identity.member import Member, parse_member
 
 ZONES = tuple(Zone(name, kind, (Hear("door", -70.0),)) for name, kind in KINDS.items())

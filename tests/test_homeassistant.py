@@ -16,7 +16,7 @@ from virtual_broker import VirtualBroker, running_broker
 from virtual_client import SHOP, VirtualClient
 from virtual_daemon import CONFIG, VirtualDaemon, a_member
 
-from gateway.config import Config, Gateway, Language, Mqtt, Store
+from gateway.configuration.config import Config, Gateway, Language, Mqtt, Store
 from gateway.contract.examples import BODIES
 from gateway.events import Event, Outcome, Priority
 from gateway.homeassistant import HomeAssistant, filters

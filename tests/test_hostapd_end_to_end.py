@@ -13,7 +13,7 @@ from virtual_client import VirtualClient
 from virtual_daemon import VirtualDaemon, a_member
 from virtual_hostapd import VirtualHostapd
 
-from gateway.watch import line
+from gateway.commandline.watch import line
 
 ROOT = "hushbell/v1/lilac-01"
 STATUS = f"{ROOT}/gateways/door-pi/status"

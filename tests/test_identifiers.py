@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from gateway.identifiers import Identifiers
+from gateway.deciding.identifiers import Identifiers
 
 KEY, RUN = bytes(32), b"run-1"
 

@@ -12,10 +12,10 @@ from virtual_core import CONFIG, START, a_member, come_in, hear, later, shelf
 from virtual_journal import TEXT, a_recorded_core, open_journal
 
 from gateway.audit.journals import look_at_journals
-from gateway.config import Config
+from gateway.commandline.replaying import replay_journals
+from gateway.configuration.config import Config
 from gateway.journal.difference import alias
 from gateway.journal.pages import Pages, erase, name_of, seals_of
-from gateway.journal.replaying import replay_journals
 from gateway.shipped import shipped_rules
 from gateway.store.store import Store
 

@@ -14,10 +14,10 @@ from virtual_broker import VirtualBroker, running_broker
 from virtual_client import VirtualClient
 from virtual_daemon import CARD, CONFIG, DOOR_DBM, WINDOW_DBM, VirtualDaemon, a_member, hushbell
 
-from gateway.configfile import load_config
+from gateway.commandline.replaying import Played
+from gateway.configuration.configfile import load_config
 from gateway.events import DecisionRow
 from gateway.journal.pages import journals
-from gateway.journal.replaying import Played
 from gateway.mqtt.topics import Topics
 from gateway.store.outbox import PastEvent
 from gateway.store.store import Store

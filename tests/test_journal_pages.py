@@ -20,9 +20,9 @@ from virtual_core import CONFIG, START, come_in, hear, later, shelf
 from virtual_journal import KEY, a_recorded_core
 
 import gateway.journal.pages as pages_module
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.deciding.inputs import FactSaid, Input, Person, Restored
 from gateway.events import StateRow
-from gateway.inputs import FactSaid, Input, Person, Restored
 from gateway.journal.entries import Begun, Entry, Mark, Met, Numbered, Reached, Voice, Voices, pack
 from gateway.journal.journal import Journal
 from gateway.journal.pages import (

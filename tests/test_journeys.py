@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_visits import KINDS, visit
 
-from gateway.history import Past
-from gateway.journeys import Dwell, journeys
+from gateway.deciding.history import Past
+from gateway.deciding.journeys import Dwell, journeys
 
 SHOES_FIRST = visit(
     1, ("pavement", 0.0), ("entrance", 20.0), ("shoes", 30.0), ("hats", 150.0), ("shoes", 200.0), seconds=300.0

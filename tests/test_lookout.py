@@ -5,8 +5,8 @@ import pytest
 
 from drivers.driver import RadioState, Rung
 from drivers.sighting import Sighting
-from gateway.config import DriverName, Receiver, Reference
-from gateway.lookout import CRASHED, PROOF_S, Lookout
+from gateway.configuration.config import DriverName, Receiver, Reference
+from gateway.receiving.lookout import CRASHED, PROOF_S, Lookout
 
 IDENTITY = bytes(range(20))
 OPEN, CLOSED = True, False

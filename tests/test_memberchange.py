@@ -16,8 +16,8 @@ from gateway.contract.events import MemberChanged
 from gateway.contract.words import PURPOSES, By, MemberChangeKind
 from gateway.identity.credentials import Credential
 from gateway.identity.member import Member, MemberError, parse_member
-from gateway.memberchange import MemberChange, agreed_at, change, departure, followed, heard, read, written
-from gateway.withdrawal import chosen, honoured, refuse_withdrawn, settled
+from gateway.membership.memberchange import MemberChange, agreed_at, change, departure, followed, heard, read, written
+from gateway.membership.withdrawal import chosen, honoured, refuse_withdrawn, settled
 
 AGREED = datetime.fromisoformat(RECEIPT["at"]).timestamp()
 NOW = AGREED + 86400

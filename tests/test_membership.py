@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from virtual_door import START, a_core, a_member, come_in
 
-import gateway.membership as module
+import gateway.membership.membership as module
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.events import Outcome
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member
-from gateway.intake import Intake
-from gateway.memberchange import MemberChange, departure, read, written
-from gateway.membership import Membership
-from gateway.roster import dumps
+from gateway.membership.intake import Intake
+from gateway.membership.memberchange import MemberChange, departure, read, written
+from gateway.membership.membership import Membership
+from gateway.membership.roster import dumps
 from gateway.store.archive import Piece
 from gateway.store.database import StoreError
 from gateway.store.store import Store

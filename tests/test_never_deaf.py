@@ -18,9 +18,9 @@ from virtual_time import play_in_virtual_time
 from drivers.ble import BleDriver
 from drivers.driver import RadioState
 from drivers.sighting import Sighting
-from gateway.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
+from gateway.configuration.config import Config, Gateway, Hours, Mqtt, Receiver, Reference, Store
 from gateway.health import Health
-from gateway.lookout import Lookout
+from gateway.receiving.lookout import Lookout
 from gateway.rulebook import Rulebook
 
 pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="needs dbus-daemon")

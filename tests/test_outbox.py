@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config import Privacy
+from gateway.configuration.config import Privacy
 from gateway.contract.reading import Json
 from gateway.events import Event, Outcome, Priority
 from gateway.store import outbox

@@ -32,7 +32,7 @@ from drivers import frames
 from drivers.driver import RadioState
 from drivers.wifi import WifiDriver
 from gateway.audit.command import look_at_machine
-from gateway.configfile import load_config
+from gateway.configuration.configfile import load_config
 from gateway.contract.commands import OPERATIONS
 from gateway.contract.words import PURPOSES
 from gateway.identity.member import Member, parse_member

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.driver import Rung
-from gateway.recovery import STEADY_S, WAITS_S, Ladder
+from gateway.receiving.recovery import STEADY_S, WAITS_S, Ladder
 
 ALL = tuple(Rung)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rehearsal import drive
+from gateway.commandline.rehearsal import drive
 from rules.cases import Said
 from rules.coverage import Witness
 from rules.document import Faults

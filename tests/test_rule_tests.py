@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.rehearsal import drive
+from gateway.commandline.rehearsal import drive
 from rules.cases import Case, Said, Scenario
 from rules.coverage import Coverage, Witness
 from rules.playing import drive_presence

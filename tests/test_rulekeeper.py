@@ -11,8 +11,8 @@ import pytest
 from virtual_core import CONFIG, LEVELS, START, a_core, adverts, come_in, hear
 
 from gateway.conductor import Conductor
-from gateway.config import Config, Gateway
-from gateway.configfile import ConfigError
+from gateway.configuration.config import Config, Gateway
+from gateway.configuration.configfile import ConfigError
 from gateway.contract.reading import RefusedError
 from gateway.core import Core
 from gateway.events import Outcome

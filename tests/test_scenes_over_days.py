@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from virtual_core import CONFIG, LEVELS, START, a_core, a_member, adverts, come_in, hear, shelf
 
-from gateway.config import Config, Group, Hear, Receiver, Staff, Zone
+from gateway.configuration.config import Config, Group, Hear, Receiver, Staff, Zone
 from gateway.contract.inbound import ClaimAction
 from gateway.core import Core
 from gateway.events import Event, Outcome

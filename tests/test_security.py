@@ -32,13 +32,13 @@ from drivers.sighting import Sighting
 from gateway.assembly import make_core
 from gateway.commands import Desk
 from gateway.conductor import Conductor
-from gateway.config import Config, Gateway, Hear, Mqtt, Privacy, Receiver, Reference, Store, Zone
+from gateway.configuration.config import Config, Gateway, Hear, Mqtt, Privacy, Receiver, Reference, Store, Zone
 from gateway.contract.commands import Hearing, SeenElsewhere
 from gateway.contract.reading import RefusedError, fit
 from gateway.contract.words import PURPOSES
 from gateway.core import Core
+from gateway.deciding.identifiers import Identifiers
 from gateway.events import Outcome, StateRow, rfc3339
-from gateway.identifiers import Identifiers
 from gateway.identity.member import Member
 from gateway.identity.recognition import Register
 from gateway.identity.suspicion import Elsewhere

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Mqtt
+from gateway.configuration.config import Mqtt
 from gateway.mqtt.address import Address, parse_url
 from gateway.mqtt.backoff import Backoff
 from gateway.mqtt.outgoing import Outgoing

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway import shipped
-from gateway.configfile import DEFAULT_RULES
-from gateway.rehearsal import drive
+from gateway.commandline.rehearsal import drive
+from gateway.configuration.configfile import DEFAULT_RULES
 from gateway.shipped import shipped_folder, shipped_rules, start_file
 from rules.coverage import Coverage
 from rules.document import Faults

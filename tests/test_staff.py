@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import Group
-from gateway.staff import MOST_DEVICES, StaffDevices
+from gateway.configuration.config import Group
+from gateway.deciding.staff import MOST_DEVICES, StaffDevices
 
 GROUPS = (Group("floor", ("badge-1", "badge-2"), "managers"), Group("managers", ("phone-1",)), Group("anybody"))
 

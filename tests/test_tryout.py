@@ -22,9 +22,9 @@ from virtual_core import CONFIG, a_member
 from virtual_daemon import COMMAND, environment
 
 from gateway.cli import main
+from gateway.commandline.question import Kept, Question, QuestionError, situation_of
+from gateway.deciding.history import Past
 from gateway.events import Outcome, StateRow
-from gateway.history import Past
-from gateway.question import Kept, Question, QuestionError, situation_of
 from gateway.store.store import Store
 from rules.situation import Situation, Trust
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.sighting import Radio
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
 from gateway.heard import Heard
 from gateway.presence.visits import ROUTE_LENGTH, Change, Presence, VisitSnapshot
 from rules.situation import Trust

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from virtual_core import LEVELS, START, a_core, advert, adverts, come_in, hear
 
-from gateway.watch import line
+from gateway.commandline.watch import line
 from gateway.watchers import EVERY_S, Watchers
 
 STATUS = {"state": "online", "reasons": [], "receivers": {"door": "hearing"}}

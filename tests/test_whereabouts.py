@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
+from gateway.deciding.recent import MOST_NUMBERS
 from gateway.heard import Heard
 from gateway.presence.whereabouts import PATIENCE_S, Coarse, Whereabouts
 from gateway.presence.zones import NOWHERE, Plan
-from gateway.recent import MOST_NUMBERS
 from rules.situation import Trust
 
 PLAN = Plan.of((Zone("shoes", "shelf", (Hear("a", -72),)), Zone("coats", "shelf", (Hear("b", -72),))))

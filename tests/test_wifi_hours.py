@@ -22,8 +22,8 @@ from drivers.driver import RadioState, Rung
 from drivers.frames import probe_request
 from drivers.hostapd import HostapdDriver, Pace
 from drivers.wifi import Air, WifiDriver
-from gateway.config import Receiver
-from gateway.lookout import Lookout
+from gateway.configuration.config import Receiver
+from gateway.receiving.lookout import Lookout
 
 WHY_NOT = why_not()
 NEEDS_A_RADIO = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)

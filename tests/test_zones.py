@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import Hear, Zone, ZoneKind
+from gateway.configuration.config import Hear, Zone, ZoneKind
 from gateway.presence.zones import (
     AWAY,
     CALM,

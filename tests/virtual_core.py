@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from drivers.sighting import Sighting
 from gateway.assembly import make_core
-from gateway.config import Config, Gateway, Hear, Mqtt, Receiver, Store, Zone
+from gateway.configuration.config import Config, Gateway, Hear, Mqtt, Receiver, Store, Zone
 from gateway.core import Core
+from gateway.deciding.identifiers import Identifiers
 from gateway.events import Event, Outcome, StateRow
-from gateway.identifiers import Identifiers
 from gateway.identity.member import Member, parse_member
 from gateway.identity.recognition import Register
 from gateway.shipped import shipped_rules

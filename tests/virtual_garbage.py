@@ -58,7 +58,7 @@ from drivers.prism import parse_prism
 from drivers.radiotap import parse_layout
 from drivers.sighting import AddressType, Kind, Pseudonyms, Radio, Sighting, as_json_line, parse_sighting
 from drivers.stations import is_event, parse_consent, parse_event, parse_listed, parse_pong, parse_state
-from gateway.configfile import read_config
+from gateway.configuration.configfile import read_config
 from gateway.control import ControlServer, Send
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member, parse_member

@@ -9,12 +9,12 @@ from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from gateway.config import Language
-from gateway.consent import ConsentText, consent_text
+from gateway.configuration.config import Language
 from gateway.guest.acts import Members
 from gateway.guest.reception import Place, Reception
 from gateway.guest.web import Request, Response
 from gateway.identity.member import Member
+from gateway.membership.consent import ConsentText, consent_text
 
 T = 1763791200.0
 HOME = "10.0.0.1:8080"

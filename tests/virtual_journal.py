@@ -8,16 +8,16 @@ from pathlib import Path
 from virtual_core import CONFIG, a_member
 
 from gateway.assembly import make_recorded_core
-from gateway.config import Config
+from gateway.commandline.replaying import Played
+from gateway.configuration.config import Config
 from gateway.core import Core
+from gateway.deciding.identifiers import Identifiers
+from gateway.deciding.inputs import Input
 from gateway.events import Outcome
-from gateway.identifiers import Identifiers
 from gateway.identity.member import Member
 from gateway.identity.recognition import Register
-from gateway.inputs import Input
 from gateway.journal.entries import Entry, decode, encode
 from gateway.journal.recorder import Recorder
-from gateway.journal.replaying import Played
 from gateway.journal.shop import Shop
 from rules.document import Faults
 from rules.loader import load_rules

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.config import ZoneKind
-from gateway.history import DAY_S, Past
+from gateway.configuration.config import ZoneKind
+from gateway.deciding.history import DAY_S, Past
 
 NOW = 1_763_791_200.0
 KINDS: dict[str, ZoneKind] = {

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from gateway.config import Hear, Zone, ZoneKind
+from gateway.configuration.config import Hear, Zone, ZoneKind
 from gateway.heard import Heard
 from rules.situation import Trust
 

@@ -14,13 +14,13 @@ from gateway.audit.logs import look_at_logs
 from gateway.audit.papers import PAPERS, drift, note, written
 from gateway.audit.report import Look, Report
 from gateway.audit.retained import look_at_topics
-from gateway.config import Config
-from gateway.configfile import ConfigError, load_config
+from gateway.commandline.lines import complain, refuse, say
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import ConfigError, load_config
 from gateway.doctor.facts import Bluetooth, Facts, Wireless
 from gateway.doctor.findings import State
 from gateway.doctor.host import check_bluetooth_cache, check_cores, check_swap
 from gateway.doctor.machine import read_machine
-from gateway.lines import complain, refuse, say
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 from rules.messages import say as told

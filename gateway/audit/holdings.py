@@ -10,16 +10,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.alerts import Alert
 from gateway.audit.report import Held, Look, Report
 from gateway.audit.traces import addresses_in, traces
-from gateway.config import Config, Privacy
+from gateway.configuration.config import Config, Privacy
 from gateway.contract.catalogue import EVENTS
+from gateway.deciding.alerts import Alert
+from gateway.deciding.history import Histories
 from gateway.events import DecisionRow, StateRow
-from gateway.history import Histories
 from gateway.identity.member import Member, MemberError, stored_member
 from gateway.journal.pages import FOLDER, day_of
-from gateway.roster import dumps
+from gateway.membership.roster import dumps
 from gateway.rulebook import BEFORE, put_files
 from gateway.rulebook import FOLDER as RULES
 from gateway.store.archive import MAGIC

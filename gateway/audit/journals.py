@@ -11,8 +11,8 @@ import msgspec
 
 from gateway.audit.report import Held, Look, Report
 from gateway.audit.traces import traces
-from gateway.config import Config
-from gateway.inputs import Input, Restored
+from gateway.configuration.config import Config
+from gateway.deciding.inputs import Input, Restored
 from gateway.journal.entries import Begun, Entry, Met, Voice
 from gateway.journal.pages import JournalError, day_of, journals, read, seals_of
 from rules.messages import say

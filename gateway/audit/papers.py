@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import clock
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.events import rfc3339
 from gateway.mqtt.address import parse_url
 from gateway.shipped import shipped_folder

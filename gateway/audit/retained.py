@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.audit.report import Look, Report
 from gateway.audit.traces import traces
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.contract.reading import RefusedError, parse_json
 from gateway.control import ControlError, ask
 from gateway.mqtt.connection import Connection, LinkState

@@ -9,10 +9,10 @@ from pathlib import Path
 from shutil import copystat
 from typing import NamedTuple
 
-from gateway.config import Hear, Zone
-from gateway.configvalues import read_path
+from gateway.configuration.config import Hear, Zone
+from gateway.configuration.configvalues import read_path
+from gateway.configuration.layout import Layout
 from gateway.folders import settle
-from gateway.layout import Layout
 from rules.document import Faults, Node, parse_document
 from rules.messages import say as told
 

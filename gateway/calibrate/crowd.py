@@ -17,16 +17,24 @@ from zoneinfo import ZoneInfo
 from drivers.captures import CaptureError
 from gateway.calibrate.proposal import diff, with_key
 from gateway.calibrate.times import parse_number, parse_time
-from gateway.config import Config, CrowdCalibration, CrowdLaw, CrowdPlace, CrowdSettings, CrowdSource, Store
-from gateway.configfile import ConfigError, load_config
+from gateway.commandline.lines import complain, refuse, say
+from gateway.commandline.replay import ReplayError, counts_of
+from gateway.configuration.config import (
+    Config,
+    CrowdCalibration,
+    CrowdLaw,
+    CrowdPlace,
+    CrowdSettings,
+    CrowdSource,
+    Store,
+)
+from gateway.configuration.configfile import ConfigError, load_config
 from gateway.control import ControlError, ask
 from gateway.crowd.calibration import Counted, calibrate
 from gateway.crowd.count import count_people
 from gateway.crowd.evidence import Heard, Measure
 from gateway.crowd.people import QUARTER_S
 from gateway.crowd.settings import PLACES, read_crowd, write_crowd
-from gateway.lines import complain, refuse, say
-from gateway.replay import ReplayError, counts_of
 from gateway.store.database import StoreError
 from rules.document import Faults, read_document
 from rules.messages import say as told

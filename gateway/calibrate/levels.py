@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from gateway.calibrate.survey import Survey
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
 
 LEAST_OFFSET_DB = 4.0  # what a walk finds is off by some 2 dB
 MOST_OFFSET_DB = 30.0

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from gateway.calibrate.levels import hears
 from gateway.calibrate.survey import Survey
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
 
 ALIKE = 0.2
 """Zones of which one second in five lies on the wrong side of their line cannot be told apart."""

@@ -9,7 +9,7 @@ from gateway.calibrate.overlap import ALIKE, CLOSE, Contrast, contrasts
 from gateway.calibrate.picture import MOST_BEHIND_DB, WEAKEST_DBM, draw
 from gateway.calibrate.survey import Survey
 from gateway.calibrate.trial import play
-from gateway.config import Hear, Zone
+from gateway.configuration.config import Hear, Zone
 from rules.messages import say as told
 
 

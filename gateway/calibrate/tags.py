@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from drivers.sighting import Sighting
-from gateway.enrolment import CARDS, Enrolment
+from gateway.membership.enrolment import CARDS, Enrolment
 
 LOOK_S = 0.25
 

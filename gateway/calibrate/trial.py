@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gateway.calibrate.survey import Stand, Survey
-from gateway.config import Zone
+from gateway.configuration.config import Zone
 from gateway.heard import Heard
 from gateway.presence.visits import Presence
 from rules.situation import Trust

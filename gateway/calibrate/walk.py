@@ -15,7 +15,7 @@ from typing import Self, get_args
 
 from gateway.calibrate.levels import hears
 from gateway.calibrate.survey import FEW_FRAMES, Frame, Spot, Stand, Survey, Way
-from gateway.config import Zone, ZoneKind
+from gateway.configuration.config import Zone, ZoneKind
 from gateway.control import ControlError, ask
 from rules.messages import say as told
 

@@ -17,12 +17,12 @@ from gateway.calibrate.proposal import diff
 from gateway.calibrate.report import report
 from gateway.calibrate.survey import Frame, Survey
 from gateway.calibrate.walk import WalkError, walk
-from gateway.config import Config, Zone
-from gateway.configfile import ConfigError, load_config
+from gateway.commandline.lines import complain, refuse, say
+from gateway.commandline.replay import ReplayError, merged
+from gateway.configuration.config import Config, Zone
+from gateway.configuration.configfile import ConfigError, load_config
 from gateway.control import ControlError
-from gateway.enrolment import CARDS
-from gateway.lines import complain, refuse, say
-from gateway.replay import ReplayError, merged
+from gateway.membership.enrolment import CARDS
 from rules.messages import say as told
 
 MOST_FRAMES = 1_000_000

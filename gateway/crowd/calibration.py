@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gateway.config import CrowdLaw, CrowdPlace, CrowdSource
+from gateway.configuration.config import CrowdLaw, CrowdPlace, CrowdSource
 from gateway.crowd.evidence import SOURCES, Measure
 from gateway.crowd.people import QUARTER_S, calibrated, log_chance
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.config import CrowdCalibration, CrowdLaw, CrowdPlace, CrowdSource
+from gateway.configuration.config import CrowdCalibration, CrowdLaw, CrowdPlace, CrowdSource
 from gateway.crowd.evidence import MINUTE_S, SOURCES, Measure
 from gateway.crowd.people import Estimate, calibrated, uncalibrated
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from drivers.sighting import Kind, Sighting
-from gateway.config import CrowdSettings, CrowdSource, Zone
+from gateway.configuration.config import CrowdSettings, CrowdSource, Zone
 from gateway.crowd.count import Count, count_people
 from gateway.crowd.evidence import MINUTE_S, SOURCES, Measure, Tally, Window
 

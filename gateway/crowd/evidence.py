@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2s
 from typing import NamedTuple
 
-from gateway.config import CrowdSource
+from gateway.configuration.config import CrowdSource
 
 MINUTE_S = 60.0
 BURST_S = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gateway.config import CrowdLaw
+from gateway.configuration.config import CrowdLaw
 
 ROUND_TO = 5
 QUARTER_S = 900.0

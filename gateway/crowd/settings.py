@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from typing import cast, get_args
 
-from gateway.config import CrowdCalibration, CrowdLaw, CrowdPlace, CrowdSettings, CrowdSource
-from gateway.configvalues import Ids, get
+from gateway.configuration.config import CrowdCalibration, CrowdLaw, CrowdPlace, CrowdSettings, CrowdSource
+from gateway.configuration.configvalues import Ids, get
 from rules.document import Node, each
 
 PLACES: tuple[CrowdPlace, ...] = get_args(CrowdPlace)

@@ -7,13 +7,13 @@ import signal
 import tempfile
 from pathlib import Path
 
+from gateway.commandline.lines import complain, say
 from gateway.demo.broker import free_port, make_broker
 from gateway.demo.cast import NotSeenError
 from gateway.demo.scenes import play_scenes
 from gateway.demo.stage import Stage
 from gateway.demo.story import ROOT, Story
 from gateway.demo.wire import Wire
-from gateway.lines import complain, say
 from gateway.mqtt.outgoing import PublishError
 from gateway.shipped import shipped_folder
 from rules.messages import language_now

@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from gateway.commandline.lines import say
 from gateway.demo.cast import NotSeenError, Seen
 from gateway.demo.stage import DAY_S, TIMEZONE, Stage
 from gateway.demo.story import ROOT
-from gateway.lines import say
 from rules.messages import say as told
 
 PAUSE_S = 4.0

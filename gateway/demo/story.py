@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway import clock
+from gateway.commandline.lines import say
 from gateway.demo.cast import NotSeenError, Player, Seen
 from gateway.demo.wire import Wire
 from gateway.demo.world import DOOR_DBM, PAVEMENT_DBM, World, found_in
-from gateway.lines import say
 
 ROOT = "hushbell/v1/lilac-01"
 STATUS = f"{ROOT}/gateways/door-pi/status"

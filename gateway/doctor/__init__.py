@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 
-from gateway.config import Config
-from gateway.configfile import read_config_file, read_rules
+from gateway.commandline.lines import say
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import read_config_file, read_rules
 from gateway.doctor.access import check_hostapd, check_rights, check_switches
 from gateway.doctor.bluetooth import check_bluetooth
 from gateway.doctor.broker import check_broker
@@ -30,7 +31,6 @@ from gateway.doctor.host import (
 )
 from gateway.doctor.inquiry import find_out
 from gateway.doctor.wifi import check_wifi
-from gateway.lines import say
 from rules.document import Faults
 from rules.messages import say as told
 

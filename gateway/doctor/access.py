@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from shlex import quote
 
 from drivers.links import RADIOTAP
-from gateway.config import Config, Receiver
+from gateway.configuration.config import Config, Receiver
 from gateway.doctor.facts import Account, Answer, Facts, Hostapd, Interface, Machine, Switch
 from gateway.doctor.findings import Finding, advice, missing, ok
-from gateway.lookout import is_judged
+from gateway.receiving.lookout import is_judged
 
 INSTALL = "sudo ./scripts/install"
 SERVICE_USER = "hushbell"

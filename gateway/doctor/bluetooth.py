@@ -7,7 +7,7 @@ from shlex import quote
 
 from drivers.bluez_watch import Adapter, choose
 from drivers.driver import RadioState
-from gateway.config import Config, Receiver
+from gateway.configuration.config import Config, Receiver
 from gateway.doctor.facts import Account, Bluetooth, Facts
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
 from rules.messages import say

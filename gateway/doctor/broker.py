@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.doctor.facts import Broker, Facts
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
 from gateway.mqtt.trouble import Cause, Trouble

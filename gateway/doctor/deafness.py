@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.config import Config, Receiver
+from gateway.configuration.config import Config, Receiver
 from gateway.doctor.access import RADIOS
 from gateway.doctor.facts import Facts
 from gateway.doctor.findings import Finding, advice, edit, ok
-from gateway.lookout import is_judged
+from gateway.receiving.lookout import is_judged
 
 
 def check_deafness(config: Config, facts: Facts) -> Iterator[Finding]:

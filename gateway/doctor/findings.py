@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from shlex import quote
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from rules.messages import say
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from gateway.config import Config
+from gateway.configuration.config import Config
 from gateway.doctor.access import INSTALL
 from gateway.doctor.facts import Facts, Machine, SwapKeeper
 from gateway.doctor.findings import Finding, advice, missing, ok

@@ -16,7 +16,7 @@ from drivers.driver import RadioState
 from drivers.errors import RadioError
 from drivers.stations import LONGEST, parse_pong
 from gateway import clock, control
-from gateway.config import Config, Receiver
+from gateway.configuration.config import Config, Receiver
 from gateway.control import ControlError
 from gateway.doctor.facts import Answer, Bluetooth, Broker, Facts, Hostapd, Power, Version, Wireless
 from gateway.doctor.files import look_at

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from drivers.links import RADIOTAP
-from gateway.config import Config, Receiver
+from gateway.configuration.config import Config, Receiver
 from gateway.doctor.facts import Facts, Interface, Machine, Wireless
 from gateway.doctor.findings import Finding, advice, edit, missing, ok
 from gateway.doctor.machine import CHIPS, HARD_OF_HEARING

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.config import Language
-from gateway.consent import ConsentText
+from gateway.configuration.config import Language
 from gateway.contract.words import PURPOSES
 from gateway.guest.binding import PREFIX, agree, bind, newcomer, unbind
 from gateway.guest.rations import Window
@@ -17,6 +16,7 @@ from gateway.guest.words import WORDS, Said
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member
 from gateway.identity.personal import refuse_personal
+from gateway.membership.consent import ConsentText
 
 DAY_S = 86400.0
 MOST_NEWCOMERS = 50

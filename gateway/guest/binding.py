@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from gateway.config import Language
-from gateway.consent import ConsentText
+from gateway.configuration.config import Language
 from gateway.contract.words import PURPOSES, Purpose
 from gateway.identity.credentials import Credential
 from gateway.identity.member import Member
 from gateway.identity.receipts import Receipt
+from gateway.membership.consent import ConsentText
 
 MOST_PHONES = 4
 """Addresses of one member that are kept; the one bound longest ago goes first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.config import Listen
+from gateway.configuration.config import Listen
 from gateway.guest.seals import seal, unseal
 
 HTTP_PORT = 80

@@ -12,8 +12,7 @@ from drivers.driver import Driver
 from drivers.hostapd import HostapdDriver
 from drivers.netlink import find_neighbour
 from gateway import clock
-from gateway.config import Config, Guest, Language, Listen
-from gateway.consent import ConsentText, consent_text
+from gateway.configuration.config import Config, Guest, Language, Listen
 from gateway.core import Core
 from gateway.guest.acts import Members
 from gateway.guest.keys import KeyRing
@@ -21,7 +20,8 @@ from gateway.guest.links import home
 from gateway.guest.reception import Place, Reception
 from gateway.guest.web import WebServer
 from gateway.identity.member import Member
-from gateway.membership import Membership
+from gateway.membership.consent import ConsentText, consent_text
+from gateway.membership.membership import Membership
 
 log = logging.getLogger("hushbell")
 

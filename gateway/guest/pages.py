@@ -9,10 +9,10 @@ from html import escape
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from gateway.config import Language
-from gateway.consent import ConsentText
+from gateway.configuration.config import Language
 from gateway.contract.words import PURPOSES
 from gateway.guest.words import WORDS, Said
+from gateway.membership.consent import ConsentText
 
 _STYLE = (
     "body{font:1.1em/1.5 system-ui,sans-serif;max-width:36em;margin:0 auto;padding:1em;color:#111;background:#fff}"

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from drivers.driver import Clock
-from gateway.config import Language
-from gateway.consent import ConsentText
+from gateway.configuration.config import Language
 from gateway.guest.acts import Acts, Members, Visitor
 from gateway.guest.links import linked_member
 from gateway.guest.pages import POLICY, Sheet, Standing, offer_page, plain_page
@@ -21,6 +20,7 @@ from gateway.guest.seals import seal, unseal
 from gateway.guest.web import Request, Response
 from gateway.guest.words import WORDS, Said, choose_language
 from gateway.identity.fields import MemberError
+from gateway.membership.consent import ConsentText
 from gateway.store.database import StoreError
 
 FORM_S = 3600.0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from gateway.config import Guest, Listen, Receiver
-from gateway.configvalues import get, read_path, read_text
+from gateway.configuration.config import Guest, Listen, Receiver
+from gateway.configuration.configvalues import get, read_path, read_text
 from rules.document import Node
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from gateway.config import Language
+from gateway.configuration.config import Language
 
 Said = Literal["agreed", "declined", "paused", "resumed", "withdrawn", "first", "stale", "personal", "full", "later"]
 """What a page tells of the act before it."""

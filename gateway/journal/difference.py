@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from gateway.deciding.inputs import Claimed, Input, OutcomeTold, RulesChanged
 from gateway.events import DecisionRow, Event, Outcome
-from gateway.inputs import Claimed, Input, OutcomeTold, RulesChanged
 from gateway.journal.entries import Entry
 from gateway.journal.player import Player
 

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from drivers.sighting import Radio
 from gateway.contract.words import CredentialKind
+from gateway.deciding.inputs import Input, Person
 from gateway.events import StateRow
 from gateway.heard import Heard
-from gateway.inputs import Input, Person
 from rules.situation import Trust
 
 VERSION = 1

@@ -10,9 +10,9 @@ from datetime import date, datetime
 from itertools import count
 
 from gateway import clock
-from gateway.config import Config
+from gateway.configuration.config import Config
+from gateway.deciding.inputs import Input
 from gateway.events import Outcome
-from gateway.inputs import Input
 from gateway.journal.entries import Entry
 from gateway.journal.pages import FOLDER, Pages, name_of, seals_of
 from gateway.journal.recorder import Recorder

@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from gateway.deciding.inputs import Input
 from gateway.folders import settle
-from gateway.inputs import Input
 from gateway.journal.entries import Entry, decode, encode, names, without
 from gateway.store.database import give_to_owner
 from gateway.store.sealing import KEY_BYTES, Seals

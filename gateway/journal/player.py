@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gateway.decider import Decider
+from gateway.deciding.decider import Decider
+from gateway.deciding.identifiers import Identifiers
+from gateway.deciding.inputs import Input, MemberPut, Person
 from gateway.events import Outcome
-from gateway.identifiers import Identifiers
-from gateway.inputs import Input, MemberPut, Person
 from gateway.journal.entries import Begun, Entry, Frames, Mark, Met, Reached, Voice, Voices
 
 

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.config import Config
-from gateway.decider import Decider
-from gateway.events import Outcome, StateRow
-from gateway.following import Find
-from gateway.heard import Heard
-from gateway.identifiers import Identifiers
-from gateway.inputs import (
+from gateway.configuration.config import Config
+from gateway.deciding.decider import Decider
+from gateway.deciding.following import Find
+from gateway.deciding.identifiers import Identifiers
+from gateway.deciding.inputs import (
     ClockSet,
     DeviceTold,
     Distrusted,
@@ -25,6 +23,8 @@ from gateway.inputs import (
     Restored,
     RollCalled,
 )
+from gateway.events import Outcome, StateRow
+from gateway.heard import Heard
 from gateway.journal.entries import (
     VERSION,
     Begun,
@@ -39,7 +39,7 @@ from gateway.journal.entries import (
     is_about,
     pack,
 )
-from gateway.memberchange import MemberChange
+from gateway.membership.memberchange import MemberChange
 from rules.engine import Engine
 
 KEPT = frozenset({"visit", "alert", "ledger", "sequence", "fact", "alive"})

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import Config
-from gateway.configfile import load_config
+from gateway.configuration.config import Config
+from gateway.configuration.configfile import load_config
 from gateway.journal.entries import Begun
 from gateway.rulebook import as_sources, make_rulebook
 from rules.loader import Source

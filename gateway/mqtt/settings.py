@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.config import Mqtt
+from gateway.configuration.config import Mqtt
 from gateway.mqtt.address import Address, parse_url
 from gateway.mqtt.outgoing import Outgoing
 from gateway.mqtt.tls import TlsFiles

@@ -9,7 +9,7 @@ from gateway.contract import events, inbound, status
 from gateway.contract.catalogue import LARGE_BYTES, MEMBERS, SMALL_BYTES, TYPE_OF, VERSION
 from gateway.contract.inbound import ClaimAction, FeedbackOutcome
 from gateway.contract.reading import Code, Json, RefusedError, fit, parse_json, read
-from gateway.memberchange import MemberChange, heard
+from gateway.membership.memberchange import MemberChange, heard
 
 MAX_ANSWER_TOPIC = 256
 

@@ -18,7 +18,7 @@ from enum import Enum, auto
 from heapq import heappop, heappush
 from typing import Literal
 
-from gateway.config import Zone, ZoneKind
+from gateway.configuration.config import Zone, ZoneKind
 from gateway.contract.reading import Json
 from gateway.contract.words import CredentialKind
 from gateway.heard import Heard

@@ -6,9 +6,9 @@ import math
 from array import array
 from typing import NamedTuple
 
+from gateway.deciding.recent import HIGHEST, LOWEST, MOST_FRAMES, MOST_NUMBERS, NO_LEVEL, PLACE
 from gateway.heard import Heard
 from gateway.presence.zones import AWAY, CALM, NOWHERE, Ear, Hold, Link, Plan, agree, weigh
-from gateway.recent import HIGHEST, LOWEST, MOST_FRAMES, MOST_NUMBERS, NO_LEVEL, PLACE
 
 AT_ONCE = 0.6  # confidence of a zone held by a single frame
 LEVELLED_S = 15.0  # coarser news counts where levels have been silent for longer

@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.config import Zone
+from gateway.configuration.config import Zone
+from gateway.deciding.recent import PLACE
 from gateway.presence.smoothing import Level
-from gateway.recent import PLACE
 
 CONTRAST_DB = 2.5  # T above
 BLUR_DB = 1.0  # scale of the logistic curve about a level set by hand

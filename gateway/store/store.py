@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from gateway import clock
-from gateway.config import Privacy
+from gateway.configuration.config import Privacy
 from gateway.events import DecisionRow, Outcome, Priority, StateRow
 from gateway.journal import pages as journals
 from gateway.store import chain, changes, decisions, lookup, marks, members, meta, notes, outbox, state

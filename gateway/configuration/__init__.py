@@ -1,0 +1,1 @@
+"""What is set: the configuration as values, and how they are read from YAML."""

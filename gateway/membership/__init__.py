@@ -1,0 +1,1 @@
+"""Who is a member: enrolled, changed, paused, exported, gone."""

@@ -1,0 +1,1 @@
+"""The radios at work: each watched, told from deaf, and helped."""
