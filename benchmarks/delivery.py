@@ -130,7 +130,7 @@ class Gateway:
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
-        made = Publisher(self.store, self.connection, TOPICS, SHANGHAI, time.time)
+        made = Publisher(self.store.outbox, self.connection, TOPICS, SHANGHAI, time.time)
         task = asyncio.create_task(made.run())
         yield made
         task.cancel()
@@ -187,11 +187,11 @@ def message(event: Event) -> Outgoing:
 async def send_one_by_one(gateway: Gateway, *, marking: bool) -> None:
     """Send as the simplest outbox does: the first, its acknowledgement awaited, its mark committed, the next."""
     for _ in range(ONE_BY_ONE):
-        (row,) = await gateway.store.pending(1)
+        (row,) = await gateway.store.outbox.pending(1)
         await gateway.connection.publish(message(row.event))
-        gateway.store.sent(row.place)
+        gateway.store.outbox.sent(row.place)
         if marking:
-            await gateway.store.keep_marks()
+            await gateway.store.outbox.keep_marks()
 
 
 def send_beforehand_made(port: int) -> float:
@@ -227,7 +227,7 @@ async def a_round(gateway: Gateway, first: int, port: int) -> Round:
     await gateway.fill(first, BURST + 2 * CHUNK)
     awaited_s, _ = await timed(partial(send_one_by_one, gateway, marking=False))
     marked_s, _ = await timed(partial(send_one_by_one, gateway, marking=True))
-    queued = gateway.store.queued
+    queued = gateway.store.outbox.queued
     async with gateway.publisher() as publisher:
         ours_s, cpu_s = await timed(publisher.drained)
     most_s = await asyncio.to_thread(send_beforehand_made, port)

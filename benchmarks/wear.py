@@ -30,7 +30,7 @@ from gateway.committer import COMPANY_S  # noqa: E402
 from gateway.configuration.config import Privacy  # noqa: E402
 from gateway.deciding.identifiers import Identifiers  # noqa: E402
 from gateway.events import DecisionRow, Event, Outcome, Priority, StateRow  # noqa: E402
-from gateway.store import store as store_module  # noqa: E402
+from gateway.store import retention  # noqa: E402
 from gateway.store.store import Store  # noqa: E402
 
 BEGAN = 1_763_791_200.0
@@ -224,11 +224,11 @@ async def ours(device: Device, pace: Pace, name: str, *, whole: bool) -> tuple[f
         if not before and seen >= pace.count:
             before, seen, made = device.written(), 0, 0
         await store.commit(shop.outcome(events) if whole else Outcome(events))
-        store.sent(*(row.place for row in await store.pending(len(events))))
+        store.outbox.sent(*(row.place for row in await store.outbox.pending(len(events))))
         seen, made = seen + len(events), made + 1
         if events[-1].time > pruned + PRUNE_EVERY_S:
             pruned = events[-1].time
-            await store.prune(pruned, Privacy())
+            await store.retention.prune(pruned, Privacy())
     written = device.written() - before
     await store.close()
     return written / seen, made / (seen / pace.messages)
@@ -238,7 +238,7 @@ def main() -> int:
     if os.geteuid():
         sys.stderr.write("only root may mount the file system that is measured\n")
         return 2
-    store_module.SENT_KEPT = KEPT
+    retention.SENT_KEPT = KEPT
     with a_device() as device:
         plain = one_by_one(device)
         say("bytes on the device, a delivered message\n")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.commandline.lines import close_quietly, complain, say
-from rules.messages import language_of, speak
+from rules.messages import language_of, say_why, speak
+from rules.messages import say as told
 
 DEFAULT_CONFIG = Path("/etc/hushbell/hushbell.yaml")
 
@@ -20,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        complain(f"{message} (try `{self.prog} --help`)")
+        complain(told("{message} (try `{command} --help`)", message=message, command=self.prog))
         raise SystemExit(WRONG_USE)
 
 
@@ -122,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         sub = member_commands.add_parser(name, help=text, description=text)
         if name == "put":
-            sub.add_argument("file", type=Path, metavar="FILE")
+            sub.add_argument("file", type=Path, metavar="FILE", help="or - for standard input")
         elif name != "list":
             sub.add_argument("member", metavar="MEMBER", nargs="?" if name == "export" else None)
         if name == "pause":
@@ -152,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--member", metavar="ID", help="the back end's id for the member, else a new one")
     sub.add_argument("--greeting", help="what the member chose to be called")
     sub.add_argument("--purposes", default="recognise,zones,offers", help="which purposes to ask the member for")
-    sub.add_argument("--seconds", type=float, default=30.0, metavar="S", help="how long to wait for the card")
+    sub.add_argument("--seconds", type=_seconds, default=30.0, metavar="S", help="how long to wait for the card")
     sub.add_argument("--yes", action="store_true", help="the member has read the text, and agreed to all of those")
 
     calibrate = command("calibrate", "propose the levels of zones from a walk with a tag, as a diff", _calibrate_zones)
@@ -199,26 +201,35 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _speed(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed, expected a number above 0")
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(told("{text!r} is no speed, expected a number above 0", text=text))
     return value
 
 
+def _number(text: str) -> float:
+    """Return the number that a text is, else one that no bound lets through."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _ago(text: str) -> float:
-    number, unit = text.rstrip("smindh"), text.lstrip("0123456789.")
-    if unit not in _UNITS_S:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time, expected such as 30min, 1h or 7d")
-    return float(number) * _UNITS_S[unit]
+    unit = text.lstrip("0123456789.")
+    since_s = _number(text.removesuffix(unit)) * _UNITS_S.get(unit, math.nan)
+    if math.isnan(since_s):
+        raise argparse.ArgumentTypeError(told("{text!r} is no time, expected such as 30min, 1h or 7d", text=text))
+    return since_s
 
 
 _UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 1 <= value <= 600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time to stand, expected 1 to 600 seconds")
+        raise argparse.ArgumentTypeError(told("{text!r} is no time, expected 1 to 600 seconds", text=text))
     return value
 
 
@@ -232,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         close_quietly()
         return DONE
     except OSError as error:
-        complain(f"{error.filename or 'standard output'}: {error.strerror}")
+        complain(f"{error.filename or 'standard output'}: {say_why(error)}")
         close_quietly()
         return WRONG_USE
     except KeyboardInterrupt:

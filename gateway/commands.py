@@ -30,7 +30,7 @@ from gateway.membership.membership import Membership
 from gateway.mqtt.commands import Commands
 from gateway.mqtt.topics import Topics
 from gateway.rulekeeper import RuleKeeper
-from gateway.store.outbox import PastEvent
+from gateway.store.events import PastEvent
 from gateway.store.store import Store
 from gateway.story import silences, story
 
@@ -165,7 +165,7 @@ class Desk:
 
     async def events_since(self, asked: said.EventsSince) -> Events:
         """Give what was said on a topic behind a sequence number, as much as fits into an answer."""
-        found = await self.store.events_since(asked.topic, int(asked.sequence), asked.most + 1)
+        found = await self.store.outbox.events_since(asked.topic, int(asked.sequence), asked.most + 1)
         events: list[Past] = []
         room = PAGE_BYTES
         for past in found[: asked.most]:

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rules.messages import say as told
+
 NAME = "hushbell.sock"
 MOST_CLIENTS = 8
 MOST_WAITING_BYTES = 1 << 20
@@ -115,11 +117,15 @@ async def ask(folder: Path, request: dict[str, Any]) -> AsyncIterator[dict[str, 
         with _short(folder) as path:
             reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        raise ControlError(f"no daemon runs for {folder}; start it with `hushbell run`") from None
+        raise ControlError(told("no daemon runs for {folder}; start it with `hushbell run`", folder=folder)) from None
     except ConnectionRefusedError:
-        raise ControlError(f"the daemon for {folder} has stopped; start it with `hushbell run`") from None
+        raise ControlError(
+            told("the daemon for {folder} has stopped; start it with `hushbell run`", folder=folder)
+        ) from None
     except PermissionError:
-        raise ControlError(f"no right to talk to the daemon for {folder}; try as root or as its user") from None
+        raise ControlError(
+            told("no right to talk to the daemon for {folder}; try as root or as its user", folder=folder)
+        ) from None
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         async for line in reader:
@@ -128,6 +134,6 @@ async def ask(folder: Path, request: dict[str, Any]) -> AsyncIterator[dict[str, 
                 raise ControlError(answer["failed"])
             yield answer
     except ConnectionError:
-        raise ControlError("the daemon ended") from None
+        raise ControlError(told("the daemon ended")) from None
     finally:
         writer.close()

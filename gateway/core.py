@@ -38,6 +38,7 @@ from gateway.deciding.inputs import (
     SeenNearby,
     Suspected,
 )
+from gateway.deciding.kept import fits
 from gateway.events import Event, Outcome, StateRow
 from gateway.heard import Heard
 from gateway.identity.member import Member, MemberError
@@ -290,12 +291,18 @@ class Core:
         return out, self._decider.idle_members(t, members, out)
 
     def restore(self, rows: Iterable[StateRow], now: float) -> Outcome:
-        """Go on from durable state after a restart: alerts keep their deadlines, visits go on."""
-        out = Outcome()
-        rows = tuple(rows)
+        """Go on from durable state after a restart: alerts keep their deadlines, visits go on.
+
+        Rows of a shape that is not known are left out, and counted.
+        """
+        out, known = Outcome(), []
         for row in rows:
-            self._senses.load(row)
-        self._decider.take(Restored(now, rows), out)
+            if fits(row):
+                known.append(row)
+                self._senses.load(row)
+            else:
+                self.causes[f"kept {row.kind} of an unknown shape"] += 1
+        self._decider.take(Restored(now, tuple(known)), out)
         return out
 
     # what is asked

@@ -26,6 +26,7 @@ from gateway.configuration.config import Config
 from gateway.configuration.configfile import ConfigError, load_config
 from gateway.control import ControlServer
 from gateway.deciding.identifiers import Identifiers
+from gateway.deciding.kept import fits
 from gateway.door import Door
 from gateway.events import Outcome, rfc3339
 from gateway.health import Health
@@ -63,6 +64,7 @@ from gateway.store.store import Store
 from gateway.timekeeping import Timekeeping
 from gateway.trust import beyond_reach, kinds_carried, kinds_heard
 from gateway.watchers import Watchers
+from rules.messages import say_why
 
 if TYPE_CHECKING:
     from gateway.guest.network import GuestNetwork
@@ -90,7 +92,7 @@ def run(config_path: Path) -> int:
     except (StoreError, TroubleError) as error:
         complain(str(error))
     except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
+        complain(f"{error.filename}: {say_why(error)}")
     else:
         return 0
     return 2
@@ -154,7 +156,7 @@ class Daemon:
         settings = make_settings(config.mqtt, self._topics.client_id, will, subscriptions)
         self._connection = Connection(settings, self._arrived, self._link_changed, settled=self._settled)
         self._home_assistant = HomeAssistant(config, self._topics, self._connection.keep)
-        self._publisher = Publisher(store, self._connection, self._topics, config.store.timezone, clock.wall)
+        self._publisher = Publisher(store.outbox, self._connection, self._topics, config.store.timezone, clock.wall)
         self._membership = Membership(store, self._conductor, self._committer, config.gateway.id, clock.wall)
         self._guest = self._open_guest_network()
         references = frozenset(receiver.reference.identity for receiver in config.receivers if receiver.reference)
@@ -170,8 +172,8 @@ class Daemon:
             self._tags,
             clock.wall,
         )
-        self._timekeeping = Timekeeping(self._conductor, self._committer, store, self._mend)
-        self._housekeeping = Housekeeping(config, store, self._conductor, self._membership)
+        self._timekeeping = Timekeeping(self._conductor, self._committer, store.outbox, self._mend)
+        self._housekeeping = Housekeeping(config, store.retention, self._conductor, self._membership)
         desk = Desk(
             config,
             self._rules,
@@ -259,7 +261,10 @@ class Daemon:
         await self._membership.follow()
         if self._journal:
             self._journal.begin(clock.wall())
-        self._conductor.settle(self._core.restore(await self._store.state(), clock.wall()))
+        rows = await self._store.held.state()
+        if odd := sorted({row.kind for row in rows if not fits(row)}):
+            log.warning("what was kept is left out where its shape is not known: %s", ", ".join(odd))
+        self._conductor.settle(self._core.restore(rows, clock.wall()))
         await self._timekeeping.prepare()
         await self._membership.tell_noted()
         self._timekeeping.tell_clock()
@@ -353,8 +358,11 @@ class Daemon:
 
     async def _settled(self) -> None:
         """Wait until what arrived before is in force, and all that it caused on the disk."""
-        with contextlib.suppress(StoreError):  # it is tried again
-            await self._membership.obeyed()
+        while True:
+            with contextlib.suppress(StoreError):
+                await self._membership.obeyed()
+                break
+            await asyncio.sleep(MEMBERS_POLL_S)
         await self._committer.settled()
 
     # rules
@@ -426,7 +434,7 @@ class Daemon:
             "receivers": self._receivers.rows(timezone),
             "heard": self._receivers.heard,
             "core": self._core.counts(),
-            "queue": self._store.queued,
+            "queue": self._store.outbox.queued,
             "dropped": dict(self._committer.dropped),
             "refused": dict(self._refused),
         }

@@ -15,7 +15,7 @@ from gateway.configuration.config import Config
 from gateway.journal.pages import prune
 from gateway.membership.membership import Membership
 from gateway.store.database import StoreError
-from gateway.store.store import Store
+from gateway.store.retention import Retention
 
 log = logging.getLogger("hushbell")
 
@@ -25,9 +25,9 @@ MEMBERS_AT_ONCE = 500
 
 
 class Housekeeping:
-    def __init__(self, config: Config, store: Store, conductor: Conductor, membership: Membership) -> None:
+    def __init__(self, config: Config, retention: Retention, conductor: Conductor, membership: Membership) -> None:
         self._config = config
-        self._store = store
+        self._retention = retention
         self._conductor = conductor
         self._membership = membership
         self._outdated: list[str] = []
@@ -39,8 +39,8 @@ class Housekeeping:
         while True:
             self._tell_papers()
             with contextlib.suppress(StoreError):
-                await self._store.close_days(clock.wall(), self._config.store.timezone)
-                await self._store.prune(clock.wall(), self._config.privacy)
+                await self._retention.close_days(clock.wall(), self._config.store.timezone)
+                await self._retention.prune(clock.wall(), self._config.privacy)
                 await self._prune_journals()
                 if clock.monotonic() - looked >= IDLE_EVERY_S and core.clock_synchronised is not False:
                     await self._forget_idle()

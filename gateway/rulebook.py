@@ -133,7 +133,7 @@ def load_before(state: Path) -> dict[Path, bytes]:
     """Return the configuration's rule files as they were last in force; none where that is not known."""
     try:
         texts = msgspec.json.decode((state / FOLDER / BEFORE).read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
         return {}
     return {Path(file): text.encode() for file, text in texts.items()}
 

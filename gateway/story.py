@@ -24,7 +24,7 @@ async def story(store: Store, timezone: ZoneInfo, subject: str) -> Explained:
     return Explained(
         id=subject,
         decisions=[_told(row, timezone) for row in rows],
-        rules=_texts(rows, await store.rule_texts()),
+        rules=_texts(rows, await store.held.rule_texts()),
         silences=_silences(counted_rows(rows)),
         counts={},
     )
@@ -32,14 +32,14 @@ async def story(store: Store, timezone: ZoneInfo, subject: str) -> Explained:
 
 async def silences(store: Store, since: float, counts: Mapping[str, int]) -> Explained:
     """Tell how often each rule said no since a time (epoch seconds), why, and what led to no decision at all."""
-    found = await store.silences(since)
+    found = await store.held.silences(since)
     return Explained(id=None, decisions=[], rules=[], silences=_silences(found), counts=dict(counts))
 
 
 async def _about(store: Store, subject: str) -> list[DecisionRow]:
     if subject.startswith("v-"):
-        return await store.decisions(visit=subject, limit=MOST_DECISIONS)
-    return await store.decisions(subject=subject) or await store.decision_of_event(subject)
+        return await store.held.decisions(visit=subject, limit=MOST_DECISIONS)
+    return await store.held.decisions(subject=subject) or await store.held.decision_of_event(subject)
 
 
 def _texts(rows: Iterable[DecisionRow], texts: Mapping[str, str]) -> list[RuleText]:

@@ -12,7 +12,7 @@ from gateway import clock
 from gateway.committer import Committer
 from gateway.conductor import Conductor
 from gateway.store.database import StoreError
-from gateway.store.store import Store
+from gateway.store.outbox import Outbox
 
 log = logging.getLogger("hushbell")
 
@@ -25,11 +25,11 @@ CLOCK_STEP_S = 0.5  # a clock that is off by less is left as it is
 
 @dataclass(frozen=True, slots=True)
 class Timekeeping:
-    """Tells the core of the clock, and calls `mend` with what the store says against it."""
+    """Tells the core of the clock, and calls `mend` with what the disk says against it."""
 
     conductor: Conductor
     committer: Committer
-    store: Store
+    outbox: Outbox
     mend: Callable[[Exception], None]
 
     async def prepare(self) -> None:
@@ -46,7 +46,7 @@ class Timekeeping:
             await asyncio.sleep(PREPARED_EVERY_S)
 
     async def follow_clock(self) -> None:
-        """Where the machine's clock was set, let the core date anew what is open, and the store what waits."""
+        """Where the machine's clock was set, let the core date anew what is open, and the outbox what waits."""
         if abs(clock.set_by()) < CLOCK_STEP_S:
             return
         await self.prepare()
@@ -57,7 +57,7 @@ class Timekeeping:
         log.warning("the clock was set by %+.1f s; what is open goes on and is dated anew", by_s)
         self.conductor.settle(self.conductor.core.set_clock(t, by_s))
         try:
-            await self.store.redate(by_s)
+            await self.outbox.redate(by_s)
         except StoreError as error:
             log.warning("what waits cannot be dated anew on the disk: %s", error)
             self.mend(error)

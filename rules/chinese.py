@@ -83,8 +83,13 @@ _FILES = {
     ),
     "no such file": "没有这个文件",
     "this is a folder, expected a file": "这是文件夹，应为文件",
-    "no permission to read this file": "没有读取此文件的权限",
-    "this file cannot be read: {reason}": "文件无法读取：{reason}",
+    "this is a file, expected a folder": "这是文件，应为文件夹",
+    "no permission": "没有权限",
+    "this disk can only be read": "这块磁盘只能读",
+    "the disk is full": "磁盘满了",
+    "too many symbolic links lead to one another": "符号链接互相指来指去",
+    "another program listens at this address already": "已有别的程序占用这个地址",
+    "this machine does not have this address": "本机没有这个地址",
     "this file is not there, expected it in {folder}": "没有这个文件，它应在 {folder} 里",
     "a path, absolute or from this file's folder": "路径（绝对路径，或相对于本文件所在文件夹）",
 }
@@ -1142,6 +1147,20 @@ _LINK = {
     ),
 }
 
+_COMMAND_LINE = {
+    "{message} (try `{command} --help`)": "{message}（用法见 `{command} --help`）",
+    "{text!r} is no speed, expected a number above 0": "{text!r} 不是速度，应为大于 0 的数",
+    "{text!r} is no time, expected such as 30min, 1h or 7d": "{text!r} 不是时长，应如 30min、1h 或 7d",
+    "{text!r} is no time, expected 1 to 600 seconds": "{text!r} 不是时长，应为 1 到 600 秒",
+    "no daemon runs for {folder}; start it with `hushbell run`": "{folder} 没有守护进程；请用 `hushbell run` 启动",
+    "the daemon for {folder} has stopped; start it with `hushbell run`": (
+        "{folder} 的守护进程已停止；请用 `hushbell run` 启动"
+    ),
+    "no right to talk to the daemon for {folder}; try as root or as its user": (
+        "无权与 {folder} 的守护进程通信；请用 root 或它的用户再试"
+    ),
+}
+
 _MEMBERS = {
     "{file}: {line} lines{percent}": "{file}：已读 {line} 行{percent}",
     "{file}: broken off at line {line}; run it again to go on": "{file}：在第 {line} 行中断；再运行一次即可继续",
@@ -1149,9 +1168,37 @@ _MEMBERS = {
     " ({same} of them were there already)": "（其中 {same} 位已在册）",
     "{put} put{same}, {refused} refused": "已登记 {put} 位{same}，拒绝 {refused} 行",
     "no member has this id": "没有这个编号的会员",
+    "there is no register yet": "还没有会员名册",
+    "{count} members are in {file}": "{file} 里有 {count} 位会员",
+    "{file}: is of the gateway {theirs!r}, and this one is {ours!r}": "{file}：来自网关 {theirs!r}，而本机是 {ours!r}",
+    "{file}: no file can be written there": "{file}：这里写不了文件",
+    "{put} members are back as they were at {at}, {total} are enrolled; send again what changed since": (
+        "{put} 位会员恢复到 {at} 的样子，现有 {total} 位；之后的变动请重新发送"
+    ),
+    "the register is sealed under a new key": "名册已换用新密钥封存",
+    "Passphrase: ": "口令：",
+    "Again: ": "再输一次：",
+    "the two are not the same": "两次输入不一致",
+    "nobody is here to type a passphrase; name a file that holds it: --passphrase-file FILE": (
+        "没有人在场输入口令，请指明存放口令的文件：--passphrase-file FILE"
+    ),
+    "the passphrase is too short, {least} characters are the least": "口令太短，至少要 {least} 个字符",
+    "is no backup of members": "不是会员备份",
+    "does not open with this passphrase, or is damaged": "口令不对，或文件已损坏",
+    "is damaged": "已损坏",
+    "is empty": "是空的",
+    "goes on behind its end": "末尾之后还有内容",
+    "was written by another version": "由另一个版本写成",
 }
 
 _STORE = {
+    "another process holds the database": "另一个进程正占用数据库",
+    "the database can only be read": "数据库只能读",
+    "the database is damaged": "数据库已损坏",
+    "it cannot be opened": "无法打开",
+    "the disk gave an error": "磁盘出错",
+    "the key that members are sealed with cannot be used": "封存会员资料的密钥无法使用",
+    "the database refused": "数据库拒绝了",
     "a newer Hushbell made this database: install that one again; nothing was changed": (
         "数据库由较新版本的 Hushbell 创建：请重新安装该版本；未作任何更改"
     ),
@@ -1282,6 +1329,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
     | _SANDBOX
     | _SCENES
     | _DOCTOR
+    | _COMMAND_LINE
     | _MEMBERS
     | _STORE
     | _AUDIT

@@ -42,7 +42,7 @@ def compose_document(raw: bytes) -> Tree:
     """Compose the one YAML document of a file. Raises RefusedError, and nothing else whatever the bytes."""
     text = _decode(raw)
     try:
-        return _document(iter(yaml.parse(text, Loader=LOADER)))
+        return _document(iter(LOADER(text).get_event, None))
     except yaml.MarkedYAMLError as error:
         _explain(error, text)
     except yaml.YAMLError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
@@ -92,6 +92,7 @@ class Compiler:
 
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self._vocabulary = vocabulary or Vocabulary()
+        self._parse_path = cache(self._vocabulary.parse_path)
         self._types = self._vocabulary.types
         self._environment = _environment(tuple(self._types.items()))
         self._parts: dict[str, _Part] = {}
@@ -125,7 +126,7 @@ class Compiler:
     def _wrong_word(self, reference: expression.Reference) -> str:
         if reference.path.partition(".")[0] not in ROOTS:
             return ""
-        path = self._vocabulary.parse_path(reference.path)
+        path = self._parse_path(reference.path)
         if path is None:
             return self._vocabulary.unknown(reference.path)
         return self._vocabulary.unknown_part(path) if path.kind == WHOLE and not reference.tested else ""
@@ -150,9 +151,9 @@ class Compiler:
         found = expression.tokens(text)
         program = self._environment.compile(expression.has_words(text, found, self._types))
         names = {name: None for name, _, _ in expression.references(found)}
-        paths = tuple(path for name in names if (path := self._vocabulary.parse_path(name)))
+        paths = tuple(path for name in names if (path := self._parse_path(name)))
         compares = expression.comparison(text, found) or expression.Comparison("", "")
-        compared = self._vocabulary.parse_path(compares.path)
+        compared = self._parse_path(compares.path)
         shortcut = find_shortcut(found, self._types)
         return _Part(found[0].start if found else 0, program, paths, compared, compares.needs, shortcut)
 

@@ -296,10 +296,16 @@ def _quote(raw: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for a near miss, else an empty text. Case and full-width letters do not count."""
+    """Return ` (did you mean 'x'?)` for a near miss, else an empty text."""
+    near = nearest(name, known)
+    return say(" (did you mean {near}?)", near=repr(near)) if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a name nearly is. Case and full-width letters do not count."""
     spellings = {_fold(word): word for word in known}
     near = difflib.get_close_matches(_fold(_cut(name)), list(spellings), n=1, cutoff=0.6)
-    return say(" (did you mean {near}?)", near=repr(spellings[near[0]])) if near else ""
+    return spellings[near[0]] if near else None
 
 
 def _fold(word: str) -> str:

@@ -18,7 +18,7 @@ from rules.declarations import is_declaration, read_declarations
 from rules.document import Fault, Faults, Node, each, parse_document, read_duration
 from rules.facts import Fact
 from rules.hours import Hours, read_hours
-from rules.messages import say
+from rules.messages import say, say_why
 from rules.model import ANSWERS, MAX_TIMES, MAX_TIMES_OF_RULE, PERIODS, Answers, AtMost, Period, Rule, Trigger
 from rules.places import within_node
 from rules.schema import AT_MOST, MOST_PRIORITY, RULE
@@ -82,8 +82,7 @@ def read_bytes(path: Path, faults: Faults) -> bytes | None:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "").lower()
-        faults.put(Fault(str(path), 0, 0, say(reason)))
+        faults.put(Fault(str(path), 0, 0, say_why(error)))
         return None
 
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Literal
 
 from rules.chinese import CHINESE
 
 Language = Literal["en", "zh"]
+
+CAUSES = {
+    errno.ENOENT: "no such file",
+    errno.ENOTDIR: "no such file",
+    errno.EISDIR: "this is a folder, expected a file",
+    errno.EEXIST: "this is a file, expected a folder",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "this disk can only be read",
+    errno.ENOSPC: "the disk is full",
+    errno.ELOOP: "too many symbolic links lead to one another",
+    errno.EADDRINUSE: "another program listens at this address already",
+    errno.EADDRNOTAVAIL: "this machine does not have this address",
+}
+"""What the system's usual refusals are called here."""
 
 _language: Language = "en"
 
@@ -27,6 +43,12 @@ def speak(language: Language) -> None:
 def language_now() -> Language:
     """Return the chosen language."""
     return _language
+
+
+def say_why(error: OSError) -> str:
+    """Return why the system refused a file or an address, in the chosen language where the cause is a usual one."""
+    english = CAUSES.get(error.errno or 0)
+    return say(english) if english else error.strerror or type(error).__name__
 
 
 def say(english: str, /, **values: object) -> str:

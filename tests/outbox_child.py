@@ -94,7 +94,7 @@ class Shop:
 async def work(folder: Path, ledger: int, task: dict[str, Any]) -> None:
     chance = random.Random(task["seed"])
     store = await Store.open(folder)
-    shop = Shop(await store.begin_run(), await store.state())
+    shop = Shop(await store.begin_run(), await store.held.state())
 
     async def commit(outcome: Outcome) -> None:
         await store.commit(outcome)
@@ -103,7 +103,7 @@ async def work(folder: Path, ledger: int, task: dict[str, Any]) -> None:
     carrying = Committer(commit, lambda _: None, StoreError)
     settings = Settings(parse_url(task["url"]), TOPICS.client_id, Outgoing(TOPICS.status, b"offline"))
     connection = Connection(settings, lambda _: None, lambda _: None, Backoff(0.01, 0.05))
-    publisher = Publisher(store, connection, TOPICS, ZoneInfo("UTC"), clock.wall)
+    publisher = Publisher(store.outbox, connection, TOPICS, ZoneInfo("UTC"), clock.wall)
     running = [connection.run(), publisher.run(), carrying.run()]
     if "writable_s" in task:
         running.append(turn_read_only(store, task["writable_s"]))
@@ -112,10 +112,10 @@ async def work(folder: Path, ledger: int, task: dict[str, Any]) -> None:
         carrying.push(shop.decide(min(chance.randint(1, 6), task["count"] - shop.decided)))
         await asyncio.sleep(chance.choice((0.0, 0.001, 0.004)))
     await carrying.settled()
-    while store.queued:
+    while store.outbox.queued:
         with suppress(TimeoutError):
             await asyncio.wait_for(publisher.drained(), SOON_S)
-        await store.expire(clock.wall())
+        await store.outbox.expire(clock.wall())
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -90,7 +90,7 @@ def looked_at(config: Config, out: Outcome, plant: Callable[[Store], Awaitable[N
         store = await Store.open(config.gateway.state)
         try:
             member = parse_member(a_member()).signed("door-pi", store.gateway_key)
-            await store.put_members([(member.id, dumps(member))])
+            await store.members.put([(member.id, dumps(member))])
             await store.commit(out)
             if plant:
                 await plant(store)

@@ -175,7 +175,7 @@ def test_the_tag_that_is_named_is_followed_among_others(shop: Path) -> None:
     ("arguments", "complaint"),
     [
         (("--heard", "walk.jsonl"), "--heard needs --marks FILE"),
-        (("--heard", "walk.jsonl", "--marks", "gone.csv"), "gone.csv: No such file"),
+        (("--heard", "walk.jsonl", "--marks", "gone.csv"), "gone.csv: no such file"),
         (("--heard", "gone.jsonl", "--marks", "marks.csv"), "gone.jsonl: No such file"),
         (("--seconds", "0"), "expected 1 to 600 seconds"),
         ((), "no daemon runs for "),

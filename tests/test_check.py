@@ -182,7 +182,7 @@ def test_a_rule_that_no_credential_here_can_satisfy_is_doubtful(changes: dict[st
 
 async def enrol(folder: Path, *credentials: Mapping[str, object]) -> None:
     store = await Store.open(folder)
-    await store.put_members([("oX3f-91c2", json.dumps({"member": "oX3f-91c2", "credentials": list(credentials)}))])
+    await store.members.put([("oX3f-91c2", json.dumps({"member": "oX3f-91c2", "credentials": list(credentials)}))])
     await store.close()
 
 

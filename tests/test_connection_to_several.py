@@ -312,6 +312,34 @@ def test_a_disk_that_refuses_makes_nobody_deaf(tmp_path: Path, monkeypatch: pyte
         asyncio.run(run(broker))
 
 
+def test_the_last_that_a_disk_refused_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "HOLD_S", 0.2)
+    most, began = link.HELD_BACK + 10, asyncio.Event()
+
+    async def never() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def run(broker: VirtualBroker) -> None:
+        with VirtualClient(broker.port, "erp") as erp:
+            one = Gateway(broker.url, COMMANDS, settled=never)
+            await one.online()
+            for number in range(most):
+                erp.publish("hushbell/v1/s/commands/status", {"number": number})
+            await one.until(lambda: len(one.arrived) == most)
+            for _ in range(3):
+                began.clear()
+                await began.wait()
+            await one.connection.publish(Outgoing("x", b"the acknowledgements went before this"))
+            await one.vanish()
+            async with gateway(broker.url, COMMANDS, settled=never) as two:
+                await two.until(lambda: len(two.arrived) == link.HELD_BACK)
+                assert two.arrived == one.arrived[-link.HELD_BACK :]
+
+    with running_broker(tmp_path, "allow_anonymous true\nmax_inflight_messages 0") as broker:
+        asyncio.run(run(broker))
+
+
 def test_acknowledgements_keep_the_order_and_share_the_wait() -> None:
     """MQTT 5, section 4.6: in the order in which the messages came."""
 

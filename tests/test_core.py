@@ -1,9 +1,11 @@
 """The decision core as a whole: frames in, events out, on times that the test chooses."""
 
+import gc
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from types import FunctionType, ModuleType
 
 import pytest
 from hypothesis import given, settings
@@ -405,6 +407,26 @@ def test_a_member_who_is_removed_is_forgotten_at_once_and_the_staffs_alert_is_cl
     after = hear(core, come_in(10))
     after.merge(core.advance(START + 1000))
     assert [event.type for event in after.events if event.topic != "crowd"] == []
+
+
+def reached(root: object) -> Iterator[object]:
+    """Yield all that an object holds, however deep, but for code."""
+    waiting, seen = [root], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen and not isinstance(each, type | ModuleType | FunctionType):
+            seen.add(id(each))
+            waiting += gc.get_referents(each)
+            yield each
+
+
+def test_of_a_member_who_is_removed_nothing_stays_in_memory() -> None:
+    core = a_core(a_member())
+    core.is_watched = True
+    hear(core, come_in(), frames(6, 8, DOOR))
+    assert "oX3f-91c2" in list(reached(core))
+    core.remove_member(START + 8.1, "oX3f-91c2")  # while a frame waits for judgement
+    assert "oX3f-91c2" not in list(reached(core))
 
 
 def test_consent_that_is_withdrawn_ends_what_is_open_without_a_word_to_the_back_end() -> None:

@@ -27,7 +27,7 @@ from virtual_broker import VirtualBroker, running_broker
 from virtual_client import VirtualClient
 from virtual_cut import CutWire
 
-from gateway.store.outbox import PastEvent
+from gateway.store.events import PastEvent
 from gateway.store.store import FILE, Store
 
 TESTS = Path(__file__).parent
@@ -201,8 +201,10 @@ def tear(log: Path, chance: random.Random) -> None:
 
 async def past_of(folder: Path) -> list[PastEvent]:
     store = await Store.open(folder)
-    assert (store.queued, store.set_aside) == (0, None)
-    past = [each for topic in ("visits", "alerts/floor") for each in await store.events_since(topic, 0, 1_000_000)]
+    assert (store.outbox.queued, store.set_aside) == (0, None)
+    past = [
+        each for topic in ("visits", "alerts/floor") for each in await store.outbox.events_since(topic, 0, 1_000_000)
+    ]
     await store.close()
     return past
 
@@ -277,7 +279,7 @@ def test_what_a_torn_log_lacks_was_never_committed(tmp_path: Path, seed: int) ->
 
     async def look() -> set[str]:
         store = await Store.open(tmp_path / "state")
-        ids = {row.event.id for row in await store.pending(1000)}
+        ids = {row.event.id for row in await store.outbox.pending(1000)}
         await store.close()
         return ids
 

@@ -65,8 +65,8 @@ def play(folder: Path, scene: Callable[[Desk, Store], Awaitable[None]]) -> None:
 async def put(store: Store, *events: Event) -> None:
     """Commit events and say that they were sent, those that have not expired."""
     await store.commit(Outcome(list(events)))
-    await store.expire(T)
-    store.sent(*[row.place for row in await store.pending(1000)])
+    await store.outbox.expire(T)
+    store.outbox.sent(*[row.place for row in await store.outbox.pending(1000)])
 
 
 async def all_since(desk: Desk, sequence: str, most: int) -> list[list[PastEvent]]:
@@ -102,7 +102,7 @@ def test_every_event_comes_once_and_in_order_with_tombstones_whatever_an_answer_
 def test_an_erased_members_events_are_tombstones_that_say_nothing(tmp_path: Path) -> None:
     async def scene(desk: Desk, store: Store) -> None:
         await put(store, visit(1, member="oX3f-91c2"))
-        await store.erase_member("oX3f-91c2")
+        await store.erasure.of_member("oX3f-91c2")
         ((past,),) = await all_since(desk, "0" * 16, 10)
         assert (past.gone, past.event) == ("erased", msgspec.UNSET)
 

@@ -39,7 +39,7 @@ def days(*counts: int, member: str = "anna-0001") -> list[DecisionRow]:
 
 async def closed(store: Store, rows: list[DecisionRow], until_day: int) -> int:
     await store.commit(Outcome(decisions=rows))
-    return await store.close_days(MIDNIGHT + until_day * DAY_S + GRACE_S, SHANGHAI)
+    return await store.retention.close_days(MIDNIGHT + until_day * DAY_S + GRACE_S, SHANGHAI)
 
 
 def in_store(folder: Path, work: Callable[[Store], Awaitable[None]]) -> None:
@@ -63,7 +63,7 @@ def verdict(folder: Path) -> Verdict:
         store = await Store.open_readonly(folder)
         assert store is not None
         try:
-            return await store.verify_days()
+            return await store.retention.verify_days()
         finally:
             await store.close()
 
@@ -73,9 +73,9 @@ def verdict(folder: Path) -> Verdict:
 def test_each_day_that_is_over_gets_one_entry_and_today_none(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         assert await closed(store, days(2, 0, 3, 1), 3) == 2
-        assert await store.close_days(MIDNIGHT + 3.5 * DAY_S, SHANGHAI) == 0
-        assert await store.close_days(MIDNIGHT + 4 * DAY_S + GRACE_S - 1, SHANGHAI) == 0
-        assert await store.close_days(MIDNIGHT + 4 * DAY_S + GRACE_S, SHANGHAI) == 1
+        assert await store.retention.close_days(MIDNIGHT + 3.5 * DAY_S, SHANGHAI) == 0
+        assert await store.retention.close_days(MIDNIGHT + 4 * DAY_S + GRACE_S - 1, SHANGHAI) == 0
+        assert await store.retention.close_days(MIDNIGHT + 4 * DAY_S + GRACE_S, SHANGHAI) == 1
 
     in_store(tmp_path, work)
     found = verdict(tmp_path)
@@ -90,7 +90,7 @@ def test_each_day_that_is_over_gets_one_entry_and_today_none(tmp_path: Path) -> 
 
 def test_a_store_without_decisions_is_whole(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
-        assert await store.close_days(MIDNIGHT, SHANGHAI) == 0
+        assert await store.retention.close_days(MIDNIGHT, SHANGHAI) == 0
 
     in_store(tmp_path, work)
     assert verdict(tmp_path) == Verdict([], [], 0, 0)
@@ -133,7 +133,7 @@ def test_a_row_that_was_put_into_a_day_without_any_is_told(tmp_path: Path) -> No
     async def work(store: Store) -> None:
         await closed(store, days(1, 0, 1), 3)
         await store.commit(Outcome(decisions=[row(DAY_S + 1)]))
-        await store.close_days(MIDNIGHT + 4 * DAY_S, SHANGHAI)
+        await store.retention.close_days(MIDNIGHT + 4 * DAY_S, SHANGHAI)
 
     in_store(tmp_path, work)
     assert (verdict(tmp_path).strays, verdict(tmp_path).is_whole) == (1, False)
@@ -141,11 +141,11 @@ def test_a_row_that_was_put_into_a_day_without_any_is_told(tmp_path: Path) -> No
 
 def test_an_erased_members_rows_go_and_an_entry_says_how_many_went(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
-        await store.put_members([("bert-0002", "{}")])
+        await store.members.put([("bert-0002", "{}")])
         await closed(store, [*days(2, 2), *days(1, 0, 1, member="bert-0002")], 2)
         await store.commit(Outcome(decisions=[row(2 * DAY_S + 7, "bert-0002")]))
-        await store.erase_member("bert-0002")
-        await store.erase_member("bert-0002")
+        await store.erasure.of_member("bert-0002")
+        await store.erasure.of_member("bert-0002")
 
     in_store(tmp_path, work)
     found = verdict(tmp_path)
@@ -159,7 +159,7 @@ def test_an_erased_members_rows_go_and_an_entry_says_how_many_went(tmp_path: Pat
 def test_days_whose_rows_retention_took_are_not_missed(tmp_path: Path) -> None:
     async def work(store: Store) -> None:
         await closed(store, days(2, 2, 2), 3)
-        assert await store.prune(MIDNIGHT + 1.5 * DAY_S + Privacy().alerts_s, Privacy()) == 4
+        assert await store.retention.prune(MIDNIGHT + 1.5 * DAY_S + Privacy().alerts_s, Privacy()) == 4
 
     in_store(tmp_path, work)
     found = verdict(tmp_path)
@@ -172,7 +172,7 @@ def test_a_rules_text_that_is_not_what_was_kept_is_told(tmp_path: Path) -> None:
         out = Outcome()
         out.put(StateRow(RULE_TEXT, TEXT_SHA256, "another text"))
         await store.commit(out)
-        await store.close_days(MIDNIGHT, SHANGHAI)
+        await store.retention.close_days(MIDNIGHT, SHANGHAI)
 
     in_store(tmp_path, work)
     assert verdict(tmp_path).texts == [TEXT_SHA256]
@@ -195,12 +195,12 @@ def test_whatever_the_gateway_itself_does_the_chain_verifies(
             for step in steps[day : day + 1]:
                 now = MIDNIGHT + (day + 1) * DAY_S + GRACE_S
                 if step == "close":
-                    await store.close_days(now, SHANGHAI)
+                    await store.retention.close_days(now, SHANGHAI)
                 elif step == "prune":
-                    await store.prune(now, Privacy(alerts_s=1.5 * DAY_S))
+                    await store.retention.prune(now, Privacy(alerts_s=1.5 * DAY_S))
                 else:
-                    await store.erase_member(step.partition(" ")[2])
-            assert (await store.verify_days()).is_whole
+                    await store.erasure.of_member(step.partition(" ")[2])
+            assert (await store.retention.verify_days()).is_whole
 
     with TemporaryDirectory() as folder:
         in_store(Path(folder), work)

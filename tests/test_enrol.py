@@ -59,7 +59,7 @@ def test_an_app_takes_its_key_from_a_code_after_each_purpose_was_asked_for(shop:
 
 async def noted(shop: Path) -> list[MemberChange]:
     store = await Store.open(shop / "state")
-    notes = [read(text) for _, text in await store.notes()]
+    notes = [read(text) for _, text in await store.members.notes()]
     await store.close()
     return notes
 

@@ -24,6 +24,8 @@ from gateway.presence.visits import Presence
 from gateway.presence.whereabouts import Whereabouts
 from gateway.presence.zones import Plan
 from gateway.retold import TEMPLATES, retold
+from gateway.store import changes
+from gateway.store.database import Row
 from gateway.store.decisions import RULE_TEXT
 from gateway.store.store import Store
 from gateway.story import silences, story
@@ -236,7 +238,7 @@ def test_a_story_has_what_was_heard_read_and_capped_and_the_rules_text(
     async def run() -> None:
         async with a_store(tmp_path, fired()) as store:
             if is_folded:
-                await store.close_days(START, SHANGHAI)
+                await store.retention.close_days(START, SHANGHAI)
             found = await story(store, SHANGHAI, subject)
         (told,) = found.decisions
         assert (told.subject, told.sha256) == ("a-5be0", SHA256[:16])
@@ -258,7 +260,7 @@ def test_silences_are_counted_by_rule_and_reason_with_the_latest(tmp_path: Path)
     async def run() -> None:
         async with a_store(tmp_path, fired(), *rows) as store:
             before = await silences(store, START, {"frames of others": 3})
-            await store.close_days(START, SHANGHAI)
+            await store.retention.close_days(START, SHANGHAI)
             assert await silences(store, START, {"frames of others": 3}) == before
             later = await silences(store, START + 2, {})
             about = await story(store, SHANGHAI, "v-1")
@@ -268,6 +270,27 @@ def test_silences_are_counted_by_rule_and_reason_with_the_latest(tmp_path: Path)
         ]
         assert [each.count for each in later.silences or []] == [1, 1]
         assert [each.count for each in about.silences or []] == [2, 1]
+
+    asyncio.run(run())
+
+
+def test_a_silence_that_is_folded_while_silences_are_counted_counts_once(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with a_store(tmp_path, silent(1, "passes_30d is 1, needs >= 4")) as store:
+            await store.retention.close_days(START, SHANGHAI)
+            await store.commit(Outcome(decisions=[silent(2, "passes_30d is 2, needs >= 4"), fired()]))
+            before = await store.held.silences(START)
+            read = store._database.read
+
+            async def folding(sql: str, *parameters: object) -> list[Row]:
+                rows = await read(sql, *parameters)
+                if sql == changes.ALL:
+                    await store._unfolded.fold()
+                return rows
+
+            store._database.read = folding  # type: ignore[method-assign]
+            assert await store.held.silences(START) == before
+        assert [(each.times, each.reason) for each in before] == [(2, "passes_30d is 2, needs >= 4")]
 
     asyncio.run(run())
 

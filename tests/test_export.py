@@ -45,7 +45,7 @@ async def fill(store: Store, members: int, decisions: int) -> None:
             for n in range(decisions)
         ]
     people = [a_member(f"oMember-{number:03}") for number in range(members)]
-    await store.put_members([(member.id, dumps(member)) for member in people])
+    await store.members.put([(member.id, dumps(member)) for member in people])
     await store.commit(out)
 
 
@@ -86,7 +86,7 @@ def test_every_row_comes_once_and_in_order_whatever_a_page_holds(
 @pytest.mark.parametrize("folded", ["before", "meanwhile", "not at all"])
 def test_what_is_held_is_told_the_same_whenever_it_is_folded(tmp_path: Path, folded: str) -> None:
     async def scene(store: Store) -> None:
-        await store.put_members([("oMember-000", dumps(a_member("oMember-000")))])
+        await store.members.put([("oMember-000", dumps(a_member("oMember-000")))])
         for t, kind in ((T + 2, "seen"), (T, "history"), (T + 1, "ledger")):
             row = DecisionRow(f"d-{t}", t, "oMember-000", "v-1", "rule", "condition", {"at": t})
             out = Outcome(decisions=[row])
@@ -98,11 +98,11 @@ def test_what_is_held_is_told_the_same_whenever_it_is_folded(tmp_path: Path, fol
         async def folding(sql: str, *parameters: object) -> list[database.Row]:
             rows = await read(sql, *parameters)
             if sql == changes.ALL:
-                await store._fold()
+                await store._unfolded.fold()
             return rows
 
         if folded == "before":
-            await store._fold()
+            await store._unfolded.fold()
         elif folded == "meanwhile":
             store._database.read = folding  # type: ignore[method-assign]
         assert await pages(store) == before
@@ -114,7 +114,7 @@ def test_what_is_held_is_told_the_same_whenever_it_is_folded(tmp_path: Path, fol
 def test_no_key_and_no_address_is_ever_exported(tmp_path: Path) -> None:
     async def scene(store: Store) -> None:
         member = a_member("oMember-000")
-        await store.put_members([(member.id, dumps(member))])
+        await store.members.put([(member.id, dumps(member))])
         (page,) = await pages(store)
         (row,) = page
         assert row.row["credentials"] == [{"kind": credential.kind} for credential in member.credentials]

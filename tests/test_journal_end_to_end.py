@@ -19,7 +19,7 @@ from gateway.configuration.configfile import load_config
 from gateway.events import DecisionRow
 from gateway.journal.pages import journals
 from gateway.mqtt.topics import Topics
-from gateway.store.outbox import PastEvent
+from gateway.store.events import PastEvent
 from gateway.store.store import Store
 
 ROOT = "hushbell/v1/lilac-01"
@@ -54,7 +54,7 @@ async def held(folder: Path) -> tuple[dict[str, str], dict[str, DecisionRow]]:
     assert store is not None
     events, rows = {}, {}
     try:
-        async for row in store.everything():
+        async for row in store.held.everything():
             if isinstance(row, PastEvent) and row.gone is None:
                 events[row.event.id] = row.event.body(source, config.store.timezone).decode()
             elif isinstance(row, DecisionRow):

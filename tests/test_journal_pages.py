@@ -121,7 +121,7 @@ def test_a_page_that_is_changed_moved_or_anothers_does_not_open(tmp_path: Path) 
     path.write_bytes(raw)
     with pytest.raises(JournalError, match="does not open"):
         list(read(path.rename(path.with_name(name_of(2, DAY))), SEALS, lambda _: None))
-    with pytest.raises(JournalError, match="No such file"):
+    with pytest.raises(JournalError, match="no such file"):
         found(path)
     path.write_bytes(b"not one")
     with pytest.raises(JournalError, match="not a journal"):
@@ -164,8 +164,8 @@ def test_who_is_erased_from_the_store_by_whatever_command_is_erased_from_the_jou
         try:
             journal = Pages(tmp_path, name_of(1, DAY), seals_of(store.gateway_key))
             journal.append([Met(ANNA, ()), Met(BERT, ())])
-            await store.erase_member("anna-0001")
-            await store.erase_told("bert-0002", "visits")
+            await store.erasure.of_member("anna-0001")
+            await store.erasure.of_told("bert-0002", "visits")
             return journal.path
         finally:
             await store.close()
@@ -247,6 +247,30 @@ def test_where_the_disk_refuses_the_gateway_goes_on_and_nothing_is_gathered(
     hear(core, shelf(8, 40))
     assert recorder.waiting == 0
     journal.turn(START + 2 * DAY_S)
+    assert len(journals(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("days", [-1, -3000])
+def test_a_clock_that_is_set_back_begins_another_journal_too(shop: Config, tmp_path: Path, days: int) -> None:
+    _, recorder = a_recorded_core(config=shop)
+    journal = Journal(shop, 7, KEY, recorder, tuple)
+    journal.begin(START)
+    journal.flush()
+    for seconds in (0, 10):
+        journal.turn(START + days * DAY_S + seconds)
+    assert len(journals(tmp_path)) == 2
+
+
+def test_a_clock_that_is_set_back_puts_off_no_journal_that_the_disk_refused(shop: Config, tmp_path: Path) -> None:
+    _, recorder = a_recorded_core(config=shop)
+    journal = Journal(shop, 7, KEY, recorder, tuple)
+    journal.begin(START)
+    (first,) = journals(tmp_path)
+    first.unlink()
+    journal.flush()
+    journal.turn(START + 10)
+    assert journals(tmp_path) == []
+    journal.turn(START - 7200)
     assert len(journals(tmp_path)) == 1
 
 

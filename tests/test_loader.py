@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     assert load_rules([tmp_path / "none.yaml", tmp_path, tmp_path / "empty.yaml"], faults) == []
     assert [(fault.line, fault.message) for fault in faults.found] == [
         (0, "no such file"),
-        (0, "is a directory"),
+        (0, "this is a folder, expected a file"),
         (0, "the file is empty"),
     ]
 

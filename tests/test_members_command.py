@@ -44,6 +44,21 @@ def test_bad_lines_are_told_one_by_one_and_the_good_ones_go_in(shop: Path) -> No
     assert [member["member"] for member in listed(shop)] == ["oX3f-91c2"]
 
 
+@pytest.mark.parametrize("of", ["member", "greeting"])
+def test_a_line_in_another_encoding_is_told_like_any_other(shop: Path, of: str) -> None:
+    line = json.dumps({**a_member(), of: "王女士"}, ensure_ascii=False).encode("gbk")
+    (shop / "members.jsonl").write_bytes(line + b"\n" + json.dumps(a_member()).encode())
+    done = hushbell("members", "put", "members.jsonl", "--config", "hushbell.yaml", folder=shop)
+    assert (done.returncode, done.stdout.strip()) == (1, "1 put, 1 refused")
+    assert done.stderr.splitlines() == ["members.jsonl:1: not JSON in UTF-8"]
+
+
+def test_members_come_from_standard_input_too(shop: Path) -> None:
+    text = json.dumps(a_member()) + "\n{\n"
+    done = hushbell("members", "put", "-", "--config", "hushbell.yaml", folder=shop, text=text)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (1, "1 put, 1 refused", "-:2: not JSON in UTF-8\n")
+
+
 @pytest.mark.parametrize("file", ["empty.jsonl", "missing.jsonl", "."])
 def test_a_file_that_holds_nothing_is_one_line_and_2(shop: Path, file: str) -> None:
     (shop / "empty.jsonl").touch()

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from virtual_door import START, a_core, a_member, come_in
@@ -8,6 +10,7 @@ from virtual_door import START, a_core, a_member, come_in
 import gateway.membership.membership as module
 from gateway.committer import Committer
 from gateway.conductor import Conductor
+from gateway.contract.words import MemberChangeKind
 from gateway.events import Outcome
 from gateway.identity.fields import MemberError
 from gateway.identity.member import Member
@@ -15,8 +18,9 @@ from gateway.membership.intake import Intake
 from gateway.membership.memberchange import MemberChange, departure, read, written
 from gateway.membership.membership import Membership
 from gateway.membership.roster import dumps
+from gateway.store import backups
 from gateway.store.archive import Piece
-from gateway.store.database import StoreError
+from gateway.store.database import Reason, StoreError
 from gateway.store.store import Store
 
 
@@ -65,7 +69,7 @@ def test_what_waits_for_the_disk_is_erased_with_the_member(tmp_path: Path) -> No
         shop.works.set()
         await removing
         await shop.committer.settled()
-        assert not [row for row in await shop.store.state() if row.member]
+        assert not [row for row in await shop.store.held.state() if row.member]
         assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
         assert "王女士".encode() not in shop.bytes_on_disk(tmp_path)
 
@@ -83,7 +87,7 @@ def test_a_member_who_is_put_again_right_after_a_removal_stays(tmp_path: Path) -
         await following
         await shop.membership.follow()
         assert shop.core.member("oX3f-91c2")
-        assert await shop.store.has_member("oX3f-91c2")
+        assert await shop.store.members.has("oX3f-91c2")
 
     play(tmp_path, scene)
 
@@ -96,7 +100,7 @@ def test_what_another_process_changed_is_taken_over_and_erased_wholly(tmp_path: 
         await shop.membership.follow()
         shop.conductor.hear(come_in())
         await shop.committer.settled()
-        await other.erase_member("oX3f-91c2")
+        await other.erasure.of_member("oX3f-91c2")
         await other.close()
         await shop.membership.follow()
         assert shop.core.member("oX3f-91c2") is None
@@ -111,8 +115,8 @@ def test_who_withdrew_at_the_page_is_not_put_again_by_an_older_receipt_nor_after
         shop.works.set()
         await shop.membership.put(a_member())
         await shop.membership.remove("oX3f-91c2", by="guest-page")
-        graves = await shop.store.tombstones()
-        assert await shop.store.withdrawals(["oX3f-91c2", "other"]) == {"oX3f-91c2": START + 100}
+        graves = await shop.store.members.tombstones()
+        assert await shop.store.members.withdrawals(["oX3f-91c2", "other"]) == {"oX3f-91c2": START + 100}
         with pytest.raises(MemberError, match="withdrew"):
             await shop.membership.put(a_member())
         intake = await Intake.open(shop.store, "door-pi", lambda: START + 200)
@@ -121,11 +125,14 @@ def test_who_withdrew_at_the_page_is_not_put_again_by_an_older_receipt_nor_after
             intake.put(a_member())
         new = await Store.open(tmp_path / "new")
         rows = [("oX3f-91c2", dumps(a_member())), ("other", "{}")]
-        assert await new.restore([Piece(gateway_key=shop.store.gateway_key, tombstones=graves, members=rows)]) == 1
-        assert await new.withdrawals(["oX3f-91c2"]) == {"oX3f-91c2": START + 100}
+        assert (
+            await backups.restore(new, [Piece(gateway_key=shop.store.gateway_key, tombstones=graves, members=rows)])
+            == 1
+        )
+        assert await new.members.withdrawals(["oX3f-91c2"]) == {"oX3f-91c2": START + 100}
         await new.close()
         await shop.membership.put(a_member(), by="guest-page")
-        assert await shop.store.tombstones() == []
+        assert await shop.store.members.tombstones() == []
 
     play(tmp_path, scene)
 
@@ -136,15 +143,15 @@ def test_the_word_that_somebody_is_gone_is_forgotten_as_soon_as_it_is_sent(tmp_p
         await shop.membership.put(a_member())
         await shop.membership.remove("oX3f-91c2", by="command-line")
         await shop.committer.settled()
-        (waiting,) = await shop.store.pending(9)
+        (waiting,) = await shop.store.outbox.pending(9)
         assert (waiting.event.topic, waiting.event.data["change"]) == ("members", "removed")
-        assert await shop.store.notes() == []
-        await shop.store.keep_marks()
-        assert len(await shop.store.pending(9)) == 1  # not yet sent
-        shop.store.sent(waiting.place)
-        await shop.store.keep_marks()
+        assert await shop.store.members.notes() == []
+        await shop.store.outbox.keep_marks()
+        assert len(await shop.store.outbox.pending(9)) == 1  # not yet sent
+        shop.store.outbox.sent(waiting.place)
+        await shop.store.outbox.keep_marks()
         assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
-        (past,) = await shop.store.events_since("members", 0, 9)
+        (past,) = await shop.store.outbox.events_since("members", 0, 9)
         assert (past.gone, past.event.data) == ("erased", {})
 
     play(tmp_path, scene)
@@ -163,19 +170,19 @@ def test_the_word_that_somebody_is_gone_is_forgotten_also_where_it_is_sent_after
 
     async def back(shop: Shop) -> None:
         if looked:
-            await shop.store.keep_marks()
+            await shop.store.outbox.keep_marks()
         if ends == "broken off":
-            shop.store._queue.remove(row.place for row in await shop.store.pending(9))
-            shop.store._queue.last, shop.store._in_doubt = 0, True
-            await shop.store.keep_marks()
-        (waiting,) = await shop.store.pending(9)
+            shop.store.outbox._queue.remove(row.place for row in await shop.store.outbox.pending(9))
+            shop.store.outbox._queue.last, shop.store.outbox._in_doubt = 0, True
+            await shop.store.outbox.keep_marks()
+        (waiting,) = await shop.store.outbox.pending(9)
         assert waiting.event.data["change"] == "removed"
-        shop.store.sent(waiting.place)
-        await shop.store.keep_marks()
+        shop.store.outbox.sent(waiting.place)
+        await shop.store.outbox.keep_marks()
         assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
-        (past,) = await shop.store.events_since("members", 0, 9)
+        (past,) = await shop.store.outbox.events_since("members", 0, 9)
         assert (past.gone, past.event.data) == ("erased", {})
-        assert shop.store._partings == set()
+        assert shop.store.outbox._partings == set()
 
     play(tmp_path, away)
     play(tmp_path, back)
@@ -186,14 +193,14 @@ def test_what_is_noted_before_a_restart_or_a_change_of_the_key_is_told_once_in_i
         shop.works.set()
         changes = [MemberChange("oX3f-91c2", "paused", "command-line", START, (), START + 9)]
         changes.append(departure("oX3f-91c2", "command-line", START))
-        await shop.store.put_members([("oX3f-91c2", dumps(a_member()))], {"oX3f-91c2": written(changes[0])})
-        await shop.store.put_members([("other", dumps(a_member("other")))], {"other": written(changes[1])})
-        assert [read(text) for _, text in await shop.store.notes()] == changes
+        await shop.store.members.put([("oX3f-91c2", dumps(a_member()))], {"oX3f-91c2": written(changes[0])})
+        await shop.store.members.put([("other", dumps(a_member("other")))], {"other": written(changes[1])})
+        assert [read(text) for _, text in await shop.store.members.notes()] == changes
         await shop.membership.tell_noted()
         await shop.membership.tell_noted()
         await shop.committer.settled()
-        told = [row.event.data["change"] for row in await shop.store.pending(9)]
-        assert (told, await shop.store.notes()) == (["paused", "removed"], [])
+        told = [row.event.data["change"] for row in await shop.store.outbox.pending(9)]
+        assert (told, await shop.store.members.notes()) == (["paused", "removed"], [])
 
     play(tmp_path, scene)
 
@@ -201,11 +208,11 @@ def test_what_is_noted_before_a_restart_or_a_change_of_the_key_is_told_once_in_i
 def test_a_note_is_told_after_the_key_was_changed(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
-        await store.erase_member("oX3f-91c2", told="somebody is gone")
+        await store.erasure.of_member("oX3f-91c2", told="somebody is gone")
         await store.close()
-        await Store.renew_key(tmp_path)
+        await backups.renew_key(tmp_path)
         store = await Store.open(tmp_path)
-        assert [text for _, text in await store.notes()] == ["somebody is gone"]
+        assert [text for _, text in await store.members.notes()] == ["somebody is gone"]
         await store.close()
 
     asyncio.run(run())
@@ -222,7 +229,40 @@ def test_what_another_gateway_says_holds_before_any_command_that_comes_after_it(
         with pytest.raises(MemberError, match="withdrew"):
             await shop.membership.put(a_member())
         assert shop.core.member("oX3f-91c2") is None
-        assert await shop.store.pending(9) == []  # what is followed is not told again
+        assert await shop.store.outbox.pending(9) == []  # what is followed is not told again
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("refusing", ["members.put", "erasure.of_told", "erasure.of_member"])
+@pytest.mark.parametrize("change", ["paused", "changed", "withdrawn"])
+def test_what_another_gateway_says_holds_once_the_disk_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: MemberChangeKind, refusing: str
+) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        shop.conductor.hear(come_in(100.0))
+        await shop.committer.settled()
+        refuse = AsyncMock(side_effect=StoreError(tmp_path, Reason.FULL))
+        shop.membership.hear(MemberChange("oX3f-91c2", change, "guest-page", START + 50, ("recognise",), START + 900))
+        with monkeypatch.context() as context:
+            part, method = refusing.split(".")
+            context.setattr(getattr(shop.store, part), method, refuse)
+            for _ in range(2):
+                with suppress(StoreError):
+                    await shop.membership.obeyed()
+        await shop.membership.obeyed()
+        _, _, events = await shop.store.held.about("oX3f-91c2")
+        member = shop.core.member("oX3f-91c2")
+        stored = [text async for _, text in shop.store.members.all()]
+        assert stored == ([dumps(member)] if member else [])
+        assert (member is None) is (change == "withdrawn")
+        if member:
+            assert [member.purposes(), member.paused_until] == (
+                [{"recognise"}, None] if change == "changed" else [a_member().purposes(), START + 900]
+            )
+        assert ("visits" in {event.event.topic for event in events}) is (change == "paused")
 
     play(tmp_path, scene)
 
@@ -273,7 +313,7 @@ def test_a_beacons_clock_that_was_read_anew_is_taken_over_from_another_process(t
         await shop.membership.put(card(1))
         await shop.membership.follow()
         other = await Store.open(tmp_path)
-        await other.put_members([("oX3f-91c2", dumps(card(2)))])
+        await other.members.put([("oX3f-91c2", dumps(card(2)))])
         await other.close()
         await shop.membership.follow()
         known = shop.core.member("oX3f-91c2")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -8,8 +9,9 @@ from string import Formatter
 import pytest
 
 import rules.chinese
+from gateway.store.database import Reason
 from rules.chinese import CHINESE
-from rules.messages import Language, language_of, say
+from rules.messages import CAUSES, Language, language_of, say, say_why
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEAKERS = (
@@ -19,8 +21,9 @@ SPEAKERS = (
     ROOT / "gateway" / "crowd" / "settings.py",
     *(ROOT / "gateway" / "calibrate" / f"{name}.py" for name in ("amend", "crowd", "marks", "report", "walk", "zones")),
     ROOT / "gateway" / "guest" / "settings.py",
-    *(ROOT / "gateway" / f"{name}.py" for name in ("check", "configfile", "configvalues", "layout")),
-    *(ROOT / "gateway" / f"{name}.py" for name in ("question", "tryout")),
+    *(ROOT / "gateway" / "configuration" / f"{name}.py" for name in ("configfile", "configvalues", "layout")),
+    *(ROOT / "gateway" / "commandline" / f"{name}.py" for name in ("backup", "check", "question", "tryout")),
+    ROOT / "gateway" / "control.py",
 )
 
 
@@ -97,6 +100,16 @@ def test_every_message_on_the_installers_path_has_a_chinese_twin(module: Path) -
     messages = set(spoken(ast.parse(module.read_text(encoding="utf-8"))))
     assert messages
     assert messages - set(CHINESE) == set()
+
+
+def test_every_cause_has_a_chinese_twin() -> None:
+    assert {*CAUSES.values(), *(reason.value for reason in Reason)} - set(CHINESE) == set()
+
+
+def test_what_the_system_refused_is_said_in_our_words() -> None:
+    assert say_why(FileNotFoundError(errno.ENOENT, "No such file or directory")) == "no such file"
+    assert say_why(OSError(errno.EIO, "Input/output error")) == "Input/output error"
+    assert say_why(TimeoutError()) == "TimeoutError"
 
 
 def test_no_translation_outlives_its_message() -> None:

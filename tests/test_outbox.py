@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from gateway.configuration.config import Privacy
 from gateway.contract.reading import Json
 from gateway.events import Event, Outcome, Priority
-from gateway.store import outbox
-from gateway.store import store as store_module
-from gateway.store.outbox import OutboxRow
+from gateway.store import events, outbox, retention
+from gateway.store.events import OutboxRow
 from gateway.store.queue import START, Cursor
 from gateway.store.store import Store
 
@@ -52,8 +51,8 @@ def test_alerts_go_before_visits_and_visits_before_counts(tmp_path: Path) -> Non
         store = await Store.open(tmp_path)
         await commit(store, event(1, COUNT), event(2, VISIT), event(3, ALERT), event(4, VISIT))
         await commit(store, event(5, ALERT))
-        assert sequences(await store.pending(10)) == [3, 5, 2, 4, 1]
-        assert sequences(await store.pending(3)) == [3, 5, 2]
+        assert sequences(await store.outbox.pending(10)) == [3, 5, 2, 4, 1]
+        assert sequences(await store.outbox.pending(3)) == [3, 5, 2]
         await store.close()
 
     asyncio.run(run())
@@ -64,10 +63,10 @@ def test_a_cursor_reads_on_and_sees_an_alert_that_came_later(tmp_path: Path) -> 
         store = await Store.open(tmp_path)
         await commit(store, *(event(number, VISIT) for number in range(1, 7)), event(7, COUNT))
         after = START
-        for row in await store.pending(3):
+        for row in await store.outbox.pending(3):
             after = behind(after, row)
         await commit(store, event(8, ALERT))
-        assert sequences(await store.pending(10, after)) == [8, 4, 5, 6, 7]
+        assert sequences(await store.outbox.pending(10, after)) == [8, 4, 5, 6, 7]
         await store.close()
 
     asyncio.run(run())
@@ -77,9 +76,9 @@ def test_each_change_of_the_queue_is_told(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
         told = []
-        stop = store.watch(lambda: told.append(store.queued))
+        stop = store.outbox.watch(lambda: told.append(store.outbox.queued))
         await commit(store, event(1, member="m-1"), event(2))
-        await store.erase_member("m-1")
+        await store.erasure.of_member("m-1")
         stop()
         await commit(store, event(3))
         assert told == [2, 1]
@@ -93,11 +92,11 @@ def test_what_expired_is_a_tombstone_and_never_comes_up(tmp_path: Path) -> None:
         store = await Store.open(tmp_path)
         late = [event(number, ALERT, expires=NOW + 60, member="m-1", topic="alerts/floor") for number in range(1, 1501)]
         await commit(store, *late, event(1501, ALERT, topic="alerts/floor"))
-        assert await store.expire(NOW + 59) == 0
-        assert await store.expire(NOW + 60) == 1500
+        assert await store.outbox.expire(NOW + 59) == 0
+        assert await store.outbox.expire(NOW + 60) == 1500
         assert store.counters["expired"] == 1500
-        assert sequences(await store.pending(10)) == [1501]
-        since = await store.events_since("alerts/floor", 1498, 10)
+        assert sequences(await store.outbox.pending(10)) == [1501]
+        since = await store.outbox.events_since("alerts/floor", 1498, 10)
         assert [(past.event.sequence, past.gone, past.event.data, past.event.member) for past in since] == [
             (1499, "expired", {}, None),
             (1500, "expired", {}, None),
@@ -113,15 +112,15 @@ def test_what_was_sent_can_be_asked_for_until_a_day_after(tmp_path: Path) -> Non
         topics = ["visits"] * 5 + ["crowd"]
         events = [event(number, expires=NOW + 20 * DAY, topic=topic) for number, topic in enumerate(topics, 1)]
         await commit(store, *events)
-        rows = await store.pending(10)
-        store.sent(*[row.place for row in rows[:4]])
-        assert await store.prune(NOW + 10 * DAY, Privacy()) == 0
-        assert sequences(await store.events_since("visits", 1, 2)) == [2, 3]
-        assert sequences(await store.events_since("visits", 0, 10)) == [1, 2, 3, 4]
-        assert await store.prune(NOW + 11 * DAY - 1, Privacy()) == 0
-        assert await store.prune(NOW + 11 * DAY + 1, Privacy()) == 4
-        assert await store.events_since("visits", 0, 10) == []
-        assert sequences(await store.pending(10)) == [5, 6]
+        rows = await store.outbox.pending(10)
+        store.outbox.sent(*[row.place for row in rows[:4]])
+        assert await store.retention.prune(NOW + 10 * DAY, Privacy()) == 0
+        assert sequences(await store.outbox.events_since("visits", 1, 2)) == [2, 3]
+        assert sequences(await store.outbox.events_since("visits", 0, 10)) == [1, 2, 3, 4]
+        assert await store.retention.prune(NOW + 11 * DAY - 1, Privacy()) == 0
+        assert await store.retention.prune(NOW + 11 * DAY + 1, Privacy()) == 4
+        assert await store.outbox.events_since("visits", 0, 10) == []
+        assert sequences(await store.outbox.pending(10)) == [5, 6]
         await store.close()
 
     asyncio.run(run())
@@ -135,25 +134,25 @@ def test_numbers_are_never_given_again(tmp_path: Path) -> None:
         after = START
         for number in range(1, 4):
             await commit(store, event(number))
-            rows = await store.pending(10, after)
+            rows = await store.outbox.pending(10, after)
             assert sequences(rows) == [number]
             after = behind(after, rows[0])
-            store.sent(rows[0].place)
-            await store.prune(NOW + 10 * DAY, Privacy())
+            store.outbox.sent(rows[0].place)
+            await store.retention.prune(NOW + 10 * DAY, Privacy())
         await store.close()
 
     asyncio.run(run())
 
 
 def test_no_more_than_a_bound_is_kept_of_what_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "SENT_KEPT", 10)
+    monkeypatch.setattr(retention, "SENT_KEPT", 10)
 
     async def run() -> None:
         store = await Store.open(tmp_path)
         await commit(store, *map(event, range(1, 31)))
-        store.sent(*[row.place for row in await store.pending(30)])
-        await store.prune(NOW, Privacy())
-        assert sequences(await store.events_since("t", 0, 100)) == list(range(21, 31))
+        store.outbox.sent(*[row.place for row in await store.outbox.pending(30)])
+        await store.retention.prune(NOW, Privacy())
+        assert sequences(await store.outbox.events_since("t", 0, 100)) == list(range(21, 31))
         await store.close()
 
     asyncio.run(run())
@@ -162,7 +161,7 @@ def test_no_more_than_a_bound_is_kept_of_what_was_sent(tmp_path: Path, monkeypat
 def test_a_full_queue_gives_up_counts_then_visits_and_never_alerts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "QUEUE_BOUND", 100)
+    monkeypatch.setattr(outbox, "QUEUE_BOUND", 100)
 
     async def run() -> None:
         store = await Store.open(tmp_path)
@@ -170,14 +169,14 @@ def test_a_full_queue_gives_up_counts_then_visits_and_never_alerts(
         await commit(store, *(event(number, VISIT) for number in range(41, 101)))
         assert store.counters["sacrificed"] == 0
         await commit(store, *(event(number, ALERT) for number in range(101, 111)))
-        assert sequences(await store.pending(200)) == [*range(101, 111), *range(41, 101), *range(12, 41)]
+        assert sequences(await store.outbox.pending(200)) == [*range(101, 111), *range(41, 101), *range(12, 41)]
         await commit(store, *(event(number, ALERT) for number in range(111, 161)))
-        assert sequences(await store.pending(200)) == [*range(101, 161), *range(62, 101)]
+        assert sequences(await store.outbox.pending(200)) == [*range(101, 161), *range(62, 101)]
         await commit(store, *(event(number, ALERT) for number in range(161, 261)))
-        assert sequences(await store.pending(200)) == list(range(101, 261))
+        assert sequences(await store.outbox.pending(200)) == list(range(101, 261))
         assert store.counters["sacrificed"] == 100
-        assert store.queued == 160
-        assert [past.gone for past in await store.events_since("t", 0, 3)] == ["sacrificed"] * 3
+        assert store.outbox.queued == 160
+        assert [past.gone for past in await store.outbox.events_since("t", 0, 3)] == ["sacrificed"] * 3
         await store.close()
 
     asyncio.run(run())
@@ -196,7 +195,7 @@ def test_what_is_sent_from_a_row_is_what_its_event_says(
 ) -> None:
     """Byte for byte, though the data are not read on the way."""
     committed = Event(id_, "t", "hushbell.test", t, sequence, data, t + 1, VISIT, "m-1")
-    (columns,) = outbox.put([committed], 7).rows
+    (columns,) = events.put([committed], 7).rows
     kept = OutboxRow._make((*columns, None))
     assert (kept.event, kept.place) == (committed, (VISIT, 7))
     assert kept.body("/stores/s", SHANGHAI) == committed.body("/stores/s", SHANGHAI)
@@ -253,9 +252,9 @@ def test_nothing_is_lost_and_nothing_is_twice(operations: list[tuple[str, object
         store, model = await Store.open(folder), Model()
         for what, how_much in operations:
             store = await _apply(store, model, what, how_much, folder)
-            assert [row.event for row in await store.pending(1000)] == model.waiting
-            assert store.queued == len(model.waiting)
-            past = await store.events_since("t", 0, 1000)
+            assert [row.event for row in await store.outbox.pending(1000)] == model.waiting
+            assert store.outbox.queued == len(model.waiting)
+            past = await store.outbox.events_since("t", 0, 1000)
             assert {p.event.sequence: p.gone for p in past if p.gone} == model.gone
             assert {p.event.sequence: p.event for p in past if not p.gone} == model.sent
         await store.close()
@@ -275,19 +274,19 @@ async def _apply(store: Store, model: Model, what: str, how_much: object, folder
             model.put(events)
             await commit(store, *events)
         case "send", int(count):
-            rows = await store.pending(count)
-            store.sent(*[row.place for row in rows])
+            rows = await store.outbox.pending(count)
+            store.outbox.sent(*[row.place for row in rows])
             model.sent |= {each.sequence: each for each in model.waiting[:count]}
             model.waiting = model.waiting[count:]
         case "wait", int(seconds):
             model.now += seconds
             model.expire()
-            await store.expire(model.now)
+            await store.outbox.expire(model.now)
         case "erase", int(member):
             model.erase(f"m-{member}")
-            await store.erase_member(f"m-{member}")
+            await store.erasure.of_member(f"m-{member}")
         case "reopen", _:
-            await store.keep_marks()
+            await store.outbox.keep_marks()
             await store.close()
             return await Store.open(folder)
     return store

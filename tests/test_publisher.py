@@ -55,7 +55,7 @@ class Outbox:
     def start(self) -> None:
         settings = Settings(parse_url(self.url), TOPICS.client_id, Outgoing(TOPICS.status, b"{}"), ("x",))
         connection = Connection(settings, lambda _: None, lambda _: None, Backoff(0.01, 0.05))
-        self.publisher = Publisher(self.store, connection, TOPICS, SHANGHAI, lambda: self.now)
+        self.publisher = Publisher(self.store.outbox, connection, TOPICS, SHANGHAI, lambda: self.now)
         self.tasks = [asyncio.create_task(connection.run()), asyncio.create_task(self.publisher.run())]
 
     async def stop(self) -> None:
@@ -67,7 +67,7 @@ class Outbox:
         await self.store.commit(Outcome(list(events)))
 
     async def pending(self) -> list[int]:
-        return [row.event.sequence for row in await self.store.pending(10_000)]
+        return [row.event.sequence for row in await self.store.outbox.pending(10_000)]
 
     async def drained(self) -> None:
         await asyncio.wait_for(self.publisher.drained(), 20)
@@ -101,7 +101,7 @@ def test_an_event_is_sent_as_the_contract_says(tmp_path: Path) -> None:
             await made.commit(event(1, ALERT, life_s=60.9))
             made.start()
             await made.drained()
-            assert made.store.queued == 0
+            assert made.store.outbox.queued == 0
             assert made.publisher.counters == {"delivered": 1}
 
     with running_broker(tmp_path / "b") as broker, VirtualClient(broker.port, "w", "+/+/+/alerts/+") as watcher:
@@ -165,7 +165,13 @@ def test_only_what_was_acknowledged_counts_as_sent(tmp_path: Path) -> None:
             peer.acknowledge()
             await made.drained()
             assert await made.pending() == []
-            assert [past.event.sequence for past in await made.store.events_since("visits", 0, 9)] == [1, 2, 3, 4, 5]
+            assert [past.event.sequence for past in await made.store.outbox.events_since("visits", 0, 9)] == [
+                1,
+                2,
+                3,
+                4,
+                5,
+            ]
 
     asyncio.run(run())
 
@@ -181,7 +187,7 @@ def test_what_is_too_late_is_not_sent(tmp_path: Path) -> None:
             peer.acknowledge()
             await made.drained()
             assert made.store.counters["expired"] == 1
-            past = await made.store.events_since("alerts/floor", 0, 9)
+            past = await made.store.outbox.events_since("alerts/floor", 0, 9)
             assert [each.gone for each in past] == ["expired", None]
 
     asyncio.run(run())
@@ -194,7 +200,7 @@ def test_who_was_erased_is_not_sent(tmp_path: Path) -> None:
             await made.commit(*(event(number, member=f"m-{number % 2}") for number in range(1, 9)))
             made.start()
             await until(lambda: numbers(peer) == [1, 2, 3])
-            await made.store.erase_member("m-1")
+            await made.store.erasure.of_member("m-1")
             peer.acknowledge()
             await until(lambda: numbers(peer) == [4, 6, 8])
             peer.acknowledge()
@@ -283,13 +289,13 @@ def test_however_many_are_refused_what_was_delivered_is_not_sent_again_after_a_r
                 assert await second.pending() == list(range(1, 401, 2))
                 second.start()
                 await until(lambda: peer.held)
-                while second.store.queued:
-                    await until(lambda: peer.held or not second.store.queued)
+                while second.store.outbox.queued:
+                    await until(lambda: peer.held or not second.store.outbox.queued)
                     peer.acknowledge()
                 await second.drained()
             async with outbox(tmp_path, url) as third:
                 assert await third.pending() == []
-                assert [row.value for row in await third.store._all_state([]) if row.key.startswith("held")] == []
+                assert [row.value for row in await third.store._unfolded.state([]) if row.key.startswith("held")] == []
 
     asyncio.run(run())
 
@@ -299,8 +305,8 @@ def test_what_waits_lives_as_long_as_it_had_to_where_the_clock_is_set(tmp_path: 
     async def run(broker: VirtualBroker) -> None:
         async with outbox(tmp_path / "state", broker.url) as made:
             await made.commit(event(1, life_s=10.0), event(2, life_s=60.5))
-            await made.store.redate(by_s)
-            assert [made.store.expires(row.place) for row in await made.store.pending(2)] == [
+            await made.store.outbox.redate(by_s)
+            assert [made.store.outbox.expires(row.place) for row in await made.store.outbox.pending(2)] == [
                 NOW + by_s + life_s for life_s in (10.0, 60.5)
             ]
         async with outbox(tmp_path / "state", broker.url) as made:
@@ -322,7 +328,7 @@ def test_a_store_that_cannot_mark_is_asked_again(tmp_path: Path, monkeypatch: py
     async def run() -> None:
         peer = Peer()
         async with serving(peer) as url, outbox(tmp_path, url) as made:
-            keep_marks, refusals = made.store.keep_marks, [1, 2]
+            keep_marks, refusals = made.store.outbox.keep_marks, [1, 2]
 
             async def mark_late() -> None:
                 if refusals:
@@ -330,7 +336,7 @@ def test_a_store_that_cannot_mark_is_asked_again(tmp_path: Path, monkeypatch: py
                     raise StoreError(tmp_path, Reason.LOCKED)
                 await keep_marks()
 
-            monkeypatch.setattr(made.store, "keep_marks", mark_late)
+            monkeypatch.setattr(made.store.outbox, "keep_marks", mark_late)
             await made.commit(event(1))
             made.start()
             await until(lambda: peer.held)

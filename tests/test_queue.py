@@ -53,6 +53,37 @@ def test_a_restart_knows_all_that_waits_and_sends_nothing_again_that_was_marked(
         assert any(other[0] == place[0] and other[1] < place[1] and other not in held for other in queue)
 
 
+@given(STEPS, st.tuples(*[st.integers(0, 60)] * len(Priority)), st.integers(0, 60))
+def test_what_is_held_keeps_its_place(steps: list[tuple[str, int]], after: tuple[int, ...], count: int) -> None:
+    """However many are held: each waits once, in order, and the floor is before the first that is not held."""
+    queue, waiting, held = Queue(), set[Place](), set[Place]()
+    for number, (what, value) in enumerate(steps, 1):
+        place = sorted(waiting)[value % len(waiting)] if waiting else (VISIT, 0)
+        if what == "add":
+            waiting.add((value, number))
+            queue.add((value, number), float(number % 7))
+        elif what == "send":
+            assert queue.remove([place]) == sorted({place} & waiting)
+            waiting -= {place}
+        else:
+            queue.hold(place)
+            held |= {place} & waiting
+    order = sorted(waiting)
+    assert list(queue) == order
+    assert len(queue) == len(order)
+    assert queue.behind(after, count) == [place for place in order if place[1] > after[place[0]]][:count]
+    assert queue.expired(3.0) == [place for place in order if place[1] % 7 <= 3]
+    assert queue.least(count, {ALERT}) == sorted((each for each in order if each[0] != ALERT), key=least_first)[:count]
+    assert queue.floors == tuple(
+        min([number - 1 for each, number in waiting - held if each == priority], default=queue.last)
+        for priority in Priority
+    )
+
+
+def least_first(place: Place) -> Place:
+    return -place[0], place[1]
+
+
 def learn(disk: dict[str, StateRow], queue: Queue) -> None:
     news = queue.news()
     for row in marks.rows(news):

@@ -12,7 +12,10 @@ import pytest
 from gateway.retold import retold
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = [*sorted(ROOT.glob("drivers/*.py")), *(ROOT / "gateway" / f"{name}.py" for name in ("hearing", "receivers"))]
+CODE = [
+    *sorted(ROOT.glob("drivers/*.py")),
+    *(ROOT / "gateway" / "receiving" / f"{name}.py" for name in ("hearing", "receivers")),
+]
 RAISED = ("RadioError", "_AdapterError", "_ScanError", "_SilenceError", "report", "_report")
 KEPT = ("reason", "unknown", "state, reason", "_TOO_LONG", "_NOTHING", "_NEVER", "_OTHERS")
 

@@ -182,7 +182,7 @@ def test_a_file_at_fault_takes_nothing_with_it_that_the_back_end_put_and_put_in_
     play(tmp_path, scene)
 
 
-@pytest.mark.parametrize("kept", [b"", b"[]", b'{"/ours.yaml": 1}', b"\xff"])
+@pytest.mark.parametrize("kept", [b"", b"[]", b'{"/ours.yaml": 1}', b"\xff", b'{"/ours.yaml": "\xff"}'])
 def test_where_nothing_that_fits_was_in_force_before_a_file_at_fault_is_told_as_it_lies(
     tmp_path: Path, kept: bytes
 ) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from virtual_earlier import GATEWAY_KEY, make_version_1
 
 from gateway.ciphers import Sealer
-from gateway.store import keys
+from gateway.store import backups, keys
 from gateway.store.copy import FILE as COPY
 from gateway.store.database import Database, FolderLock, Reason, Statement, StoreError
 from gateway.store.sealing import Seals
@@ -28,14 +28,14 @@ PEOPLE = [(f"m-{number:04d}", f'{{"greeting": "greeting-{number}"}}') for number
 async def put(folder: Path, people: list[tuple[str, str]] = PEOPLE) -> bytes:
     store = await Store.open(folder)
     await store.begin_run()
-    await store.put_members(people)
+    await store.members.put(people)
     await store.close()
     return store.gateway_key
 
 
 async def told(folder: Path) -> tuple[bytes, list[tuple[str, str]]]:
     store = await Store.open(folder)
-    rows = [row async for row in store.members()]
+    rows = [row async for row in store.members.all()]
     await store.close()
     return store.gateway_key, rows
 
@@ -161,7 +161,7 @@ def test_a_command_uses_the_services_key_and_never_takes_a_step_back(
 def test_a_new_key_is_made_and_the_former_forgotten(tmp_path: Path) -> None:
     key = asyncio.run(put(tmp_path))
     before = keys.find_keys(tmp_path).file[0]
-    asyncio.run(Store.renew_key(tmp_path))
+    asyncio.run(backups.renew_key(tmp_path))
     (after,) = keys.find_keys(tmp_path).file
     assert after != before
     assert asyncio.run(told(tmp_path)) == (key, PEOPLE)
@@ -176,7 +176,7 @@ def test_a_change_of_the_key_that_was_broken_off_goes_on(
 ) -> None:
     """At whichever write it stops: nobody is lost, and the next start brings it to its end."""
     key = asyncio.run(put(tmp_path))
-    asyncio.run(Store.renew_key(tmp_path))
+    asyncio.run(backups.renew_key(tmp_path))
     keys.renew_key(tmp_path)
 
     async def stopped() -> None:
@@ -203,10 +203,10 @@ def test_a_change_of_the_key_that_was_broken_off_goes_on(
 def test_who_missed_that_the_key_was_changed_writes_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         late = await Store.open(tmp_path)
-        await late.put_members(PEOPLE[:1])
-        await Store.renew_key(tmp_path)
+        await late.members.put(PEOPLE[:1])
+        await backups.renew_key(tmp_path)
         with pytest.raises(StoreError, match="begin anew"):
-            await late.put_members(PEOPLE[1:2])
+            await late.members.put(PEOPLE[1:2])
         await late.close()
 
     asyncio.run(run())
@@ -219,7 +219,7 @@ def test_the_key_is_not_changed_under_a_daemon(tmp_path: Path) -> None:
     daemon = FolderLock(tmp_path)
     assert daemon.take()
     with pytest.raises(StoreError, match="stop the daemon"):
-        asyncio.run(Store.renew_key(tmp_path))
+        asyncio.run(backups.renew_key(tmp_path))
     assert (tmp_path / keys.FILE).read_bytes() == before
     daemon.free()
 

@@ -94,6 +94,17 @@ def test_a_whole_number_is_compared_with_a_double_as_one(whole: int, double: flo
             assert_alike(text, situation())
 
 
+@pytest.mark.parametrize(
+    "text", ["facts.word == 'a'", "facts.word in ['a']", "'a' in facts.words", "member.tier == 'a'"]
+)
+def test_a_text_goes_on_behind_a_null_character(text: str) -> None:
+    seen = situation(who=member(attributes={"tier": "a\0b"}), facts={"word": "a\0b", "words": ["a\0"]})
+    assert_alike(text, seen)
+    found = COMPILER.compile(text)
+    assert isinstance(found, Condition)
+    assert judge([found], Reading([found], FACTS).observe(seen)) is not None
+
+
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 7, 1 << 53, (1 << 53) + 1, (1 << 63) - 1, -(1 << 63)])
 DOUBLES = NUMBERS.map(float) | st.sampled_from([0.1, -0.0, 1.5, 5e-324, 1e18]) | st.floats(-(2.0**63), 2.0**63)
 TEXTS = st.sampled_from(["", "a", "A", "ab", "''a''", 'a"', "a\\n", "a\n", "a\x00", "中", "\uffff", "😀"]) | st.text(

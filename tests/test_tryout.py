@@ -183,7 +183,7 @@ def keep_a_member(shop: Path) -> None:
     async def put() -> None:
         store = await Store.open(shop / "state")
         member = a_member(attributes={"tier": "gold"})
-        await store.put_members([("anna-0001", json.dumps(member.as_json()))])
+        await store.members.put([("anna-0001", json.dumps(member.as_json()))])
         out = Outcome()
         past = Past("v-77", NOW - 80_000, NOW - 79_000, passed=False)
         out.put(StateRow("history", "v-77", past.as_json(), "anna-0001"))

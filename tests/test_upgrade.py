@@ -101,8 +101,8 @@ def test_version_1_keeps_its_members_its_key_and_its_graves_and_seals_them(tmp_p
     async def run() -> None:
         store = await Store.open(tmp_path)
         assert (await store.begin_run(), store.gateway_key) == (4, GATEWAY_KEY)
-        assert [row async for row in store.members()] == PEOPLE
-        assert await store.tombstones() == [GRAVE]
+        assert [row async for row in store.members.all()] == PEOPLE
+        assert await store.members.tombstones() == [GRAVE]
         await store.close()
 
     make(1, tmp_path)
@@ -115,11 +115,11 @@ def test_version_1_keeps_its_members_its_key_and_its_graves_and_seals_them(tmp_p
 def test_what_waited_waits_and_what_was_sent_can_be_asked_for(tmp_path: Path, version: int) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
-        waiting = [row.event for row in await store.pending(10)]
+        waiting = [row.event for row in await store.outbox.pending(10)]
         assert [(event.id, event.data) for event in waiting] == [(event_id(n), event_data(n)) for n in (2, 3)]
-        past = await store.events_since("visits", 0, 10)
+        past = await store.outbox.events_since("visits", 0, 10)
         assert [(each.event.sequence, each.event.data) for each in past] == [(1, event_data(1))]
-        [decision] = await store.decisions()
+        [decision] = await store.held.decisions()
         assert (decision.id, decision.t, decision.detail) == (DECISION[0], DECISION[1], DECISION[6])
         await store.close()
 
@@ -131,13 +131,13 @@ def test_what_waited_waits_and_what_was_sent_can_be_asked_for(tmp_path: Path, ve
 def test_the_core_goes_on_from_what_an_earlier_version_kept(tmp_path: Path, version: int) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
-        state = {(row.kind, row.key): row.value for row in await store.state()}
+        state = {(row.kind, row.key): row.value for row in await store.held.state()}
         assert state["sequence", "visits"] == 2
         assert state["alert", "a-1"] == ALERT
         assert state["visit", "m-0001"] == {**VISIT, "arrived": T}
         assert ("ledger", "m-0001") not in state
         assert ("fact", "queue") not in state
-        a_core(a_member()).restore(await store.state(), START)
+        a_core(a_member()).restore(await store.held.state(), START)
         await store.close()
 
     make(version, tmp_path)
@@ -169,9 +169,9 @@ def test_what_was_not_folded_comes_to_what_it_would_have_come_to(commits: list[A
 
     async def run(folder: Path) -> None:
         store = await Store.open(folder)
-        rows = {(row.kind, row.key): row for row in await store.state() if row.kind in ("kind", "other")}
+        rows = {(row.kind, row.key): row for row in await store.held.state() if row.kind in ("kind", "other")}
         assert rows == {key: row for key, row in expected.state.items() if row.value is not None}
-        found = {row.id: row for row in await store.decisions()}
+        found = {row.id: row for row in await store.held.decisions()}
         assert found == {row.id: row for row in reversed(expected.decisions)}
         await store.close()
 
@@ -187,7 +187,7 @@ def test_what_was_not_folded_comes_to_what_it_would_have_come_to(commits: list[A
 def test_of_version_1_each_visit_that_was_counted_becomes_a_row(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
-        rows = [row for row in await store.state() if row.kind == "history"]
+        rows = [row for row in await store.held.state() if row.kind == "history"]
         assert {(row.member, row.value["started"], row.value["passed"]) for row in rows} == {
             ("m-0001", T - 9 * DAY_S, False),
             ("m-0001", T - DAY_S, False),
@@ -234,7 +234,7 @@ def test_the_members_come_back_from_a_copy_of_an_earlier_version(tmp_path: Path)
     async def run() -> None:
         store = await Store.open(tmp_path)
         assert (store.restored, store.gateway_key) == (len(PEOPLE), GATEWAY_KEY)
-        assert [row async for row in store.members()] == PEOPLE
+        assert [row async for row in store.members.all()] == PEOPLE
         await store.close()
 
     make_version_1(tmp_path / COPY, PEOPLE)
@@ -245,7 +245,7 @@ def test_the_members_come_back_from_a_copy_of_an_earlier_version(tmp_path: Path)
 def test_a_copy_of_an_earlier_version_is_followed(tmp_path: Path) -> None:
     async def run() -> None:
         store = await Store.open(tmp_path)
-        await store.put_members([("m-0003", "{}")])
+        await store.members.put([("m-0003", "{}")])
         await store.close()
 
     opened(tmp_path)

@@ -252,8 +252,8 @@ def test_forgotten_is_gone_without_a_word() -> None:
     presence.forget("m")
     presence.forget("nobody")
     assert not presence.visits
-    assert play(presence, []) == []
     assert presence.deadline == math.inf
+    assert play(presence, []) == []
 
 
 def test_who_is_heard_too_weakly_for_any_zone_is_soon_forgotten() -> None:

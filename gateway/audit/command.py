@@ -60,7 +60,7 @@ async def examine(config: Config, logs: Sequence[Path], root: Path = Path("/")) 
     else:
         try:
             report.merge(await Audit(config, clock.wall()).look(store))
-            members = [id_ async for id_ in store.member_ids()]
+            members = [id_ async for id_ in store.members.ids()]
             report.merge(look_at_journals(config, store.gateway_key, frozenset(members), clock.wall()))
         finally:
             await store.close()

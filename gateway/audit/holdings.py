@@ -23,7 +23,7 @@ from gateway.membership.roster import dumps
 from gateway.rulebook import BEFORE, put_files
 from gateway.rulebook import FOLDER as RULES
 from gateway.store.archive import MAGIC
-from gateway.store.outbox import PastEvent, is_parting
+from gateway.store.events import PastEvent, is_parting
 from gateway.store.store import Store
 from rules.messages import say
 
@@ -141,11 +141,11 @@ class Audit:
 
     async def look(self, store: Store) -> Report:
         """Go through every table, row by row. Raises StoreError."""
-        self._look_at_tables(await store.columns())
-        async for id_, text in store.members():
+        self._look_at_tables(await store.held.columns())
+        async for id_, text in store.members.all():
             self._look_at_member(id_, text)
         self._known = frozenset(self._members)
-        async for row in store.everything():
+        async for row in store.held.everything():
             if isinstance(row, StateRow):
                 self._look_at_state(row)
             elif isinstance(row, DecisionRow):
@@ -155,7 +155,7 @@ class Audit:
         idle, _ = self._idle.idle(self._came, self._now - IDLE_LATE_S)
         if idle:
             self._fault("{count} members have not come for so long that they should be forgotten", count=len(idle))
-        self._tell_what_is_held(len(await store.tombstones()))
+        self._tell_what_is_held(len(await store.members.tombstones()))
         return self.report
 
     def _fault(self, english: str, /, **values: object) -> None:

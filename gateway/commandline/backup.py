@@ -17,10 +17,12 @@ from gateway.commandline.lines import complain, refuse, say
 from gateway.configuration.config import Config
 from gateway.configuration.configfile import ConfigError, load_config
 from gateway.events import StateRow, rfc3339
-from gateway.store import archive
+from gateway.store import archive, backups
 from gateway.store.archive import ArchiveError, Piece
 from gateway.store.database import StoreError
 from gateway.store.store import Store
+from rules.messages import say as told
+from rules.messages import say_why
 
 SHORTEST_SECRET = 12
 AT_ONCE = 500
@@ -54,9 +56,9 @@ def _carried_out(given: Namespace, work: Callable[[Config, Namespace], Coroutine
     except (StoreError, BackupError) as error:
         complain(str(error))
     except ArchiveError as error:
-        complain(f"{given.file}: {error}")
+        complain(f"{given.file}: {told(str(error))}")
     except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
+        complain(f"{error.filename}: {say_why(error)}")
     else:
         return 0
     return 2
@@ -66,21 +68,22 @@ async def _backup(config: Config, given: Namespace) -> str:
     secret = _secret(given.passphrase_file, again=True)
     store = await Store.open_readonly(config.gateway.state)
     if store is None:
-        raise BackupError("there is no register yet")
+        raise BackupError(told("there is no register yet"))
     try:
         pieces = [piece async for piece in _pieces(store, config.gateway.id)]
     finally:
         await store.close()
     _write(given.file, pieces, secret)
-    return f"{sum(len(piece.members) for piece in pieces)} members are in {given.file}"
+    count = sum(len(piece.members) for piece in pieces)
+    return told("{count} members are in {file}", count=count, file=given.file)
 
 
 async def _pieces(store: Store, gateway: str) -> AsyncIterator[Piece]:
     yield Piece(gateway=gateway, gateway_key=store.gateway_key, t=clock.wall())
-    yield Piece(tombstones=await store.tombstones())
-    reached = {row.key: row for row in await store.state() if row.kind == REACHED}
+    yield Piece(tombstones=await store.members.tombstones())
+    reached = {row.key: row for row in await store.held.state() if row.kind == REACHED}
     some: list[tuple[str, str]] = []
-    async for row in store.members():
+    async for row in store.members.all():
         some.append(row)
         if len(some) == AT_ONCE:
             yield _piece(some, reached)
@@ -95,6 +98,8 @@ def _piece(some: list[tuple[str, str]], reached: Mapping[str, StateRow]) -> Piec
 def _write(path: Path, pieces: list[Piece], secret: bytes) -> None:
     """Write the file for its owner only, and put it in its place when it is whole."""
     made = path.with_name(f".{path.name}.{os.getpid()}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise BackupError(told("{file}: no file can be written there", file=path))
     file = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(file, "wb") as stream:
@@ -111,16 +116,28 @@ async def _restore(config: Config, given: Namespace) -> str:
     secret = _secret(given.passphrase_file, again=False)
     first = _looked_through(given.file, secret)
     if first.gateway != config.gateway.id:
-        raise BackupError(f"{given.file}: is of the gateway {first.gateway!r}, and this one is {config.gateway.id!r}")
+        raise BackupError(
+            told(
+                "{file}: is of the gateway {theirs!r}, and this one is {ours!r}",
+                file=given.file,
+                theirs=first.gateway,
+                ours=config.gateway.id,
+            )
+        )
     store = await Store.open(config.gateway.state, mend=False)
     try:
         with given.file.open("rb") as stream:
-            put = await store.restore(archive.read(stream, secret))
-        total = await store.count_members()
+            put = await backups.restore(store, archive.read(stream, secret))
+        total = await store.members.count()
     finally:
         await store.close()
     at = rfc3339(first.t, config.store.timezone)
-    return f"{put} members are back as they were at {at}, {total} are enrolled; send again what changed since"
+    return told(
+        "{put} members are back as they were at {at}, {total} are enrolled; send again what changed since",
+        put=put,
+        at=at,
+        total=total,
+    )
 
 
 def _looked_through(path: Path, secret: bytes) -> Piece:
@@ -136,8 +153,8 @@ def _looked_through(path: Path, secret: bytes) -> Piece:
 
 
 async def _rotate(config: Config, _: Namespace) -> str:
-    await Store.renew_key(config.gateway.state)
-    return "the register is sealed under a new key"
+    await backups.renew_key(config.gateway.state)
+    return told("the register is sealed under a new key")
 
 
 def _secret(file: Path | None, *, again: bool) -> bytes:
@@ -145,11 +162,13 @@ def _secret(file: Path | None, *, again: bool) -> bytes:
     if file is not None:
         secret = file.read_bytes().strip()
     elif sys.stdin.isatty():
-        secret = getpass("Passphrase: ").encode()
-        if again and getpass("Again: ").encode() != secret:
-            raise BackupError("the two are not the same")
+        secret = getpass(told("Passphrase: ")).encode()
+        if again and getpass(told("Again: ")).encode() != secret:
+            raise BackupError(told("the two are not the same"))
     else:
-        raise BackupError("nobody is here to type a passphrase; name a file that holds it: --passphrase-file FILE")
+        raise BackupError(
+            told("nobody is here to type a passphrase; name a file that holds it: --passphrase-file FILE")
+        )
     if again and len(secret) < SHORTEST_SECRET:
-        raise BackupError(f"the passphrase is too short, {SHORTEST_SECRET} characters are the least")
+        raise BackupError(told("the passphrase is too short, {least} characters are the least", least=SHORTEST_SECRET))
     return secret

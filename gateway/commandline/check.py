@@ -91,7 +91,9 @@ async def _kinds_enrolled(folder: Path) -> frozenset[CredentialKind]:
     if store is None:
         return frozenset()
     try:
-        return frozenset({kind async for _, text in store.members() for kind in kinds_carried([stored_member(text)])})
+        return frozenset(
+            {kind async for _, text in store.members.all() for kind in kinds_carried([stored_member(text)])}
+        )
     except MemberError as error:
         raise StoreError(folder, Reason.OTHER, str(error)) from None
     finally:

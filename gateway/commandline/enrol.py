@@ -132,7 +132,7 @@ async def _put(config: Config, member: Member) -> None:
         register.put(member)
         signed = member.signed(config.gateway.id, store.gateway_key)
         enrolled = change(None, signed, "counter", clock.wall())
-        await store.put_members([(signed.id, dumps(signed))], {signed.id: written(enrolled)} if enrolled else {})
+        await store.members.put([(signed.id, dumps(signed))], {signed.id: written(enrolled)} if enrolled else {})
     finally:
         await store.close()
 

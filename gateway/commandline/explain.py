@@ -72,7 +72,7 @@ def _print(found: Explained, *, as_json: bool) -> None:
 
 
 async def _digests(config: Config, store: Store, *, as_json: bool) -> int:
-    verdict = await store.verify_days()
+    verdict = await store.retention.verify_days()
     if as_json:
         say(msgspec.json.encode(_as_json(verdict)).decode())
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -31,6 +32,7 @@ from rules.messages import say as told
 LONGEST_LINE_BYTES = 1 << 18
 LINES_AT_ONCE = 1000
 PROGRESS_S = 1.0
+STANDARD_INPUT = Path("-")
 OVER = "now"
 """The time that ends a pause."""
 
@@ -75,7 +77,7 @@ def put(config_path: Path, file: Path) -> int:
     What was read is kept a thousand lines at a time: a run that is broken off is begun again, and does no harm twice.
     """
 
-    size = file.stat().st_size
+    size = 0 if file == STANDARD_INPUT else file.stat().st_size
 
     async def work(config: Config, store: Store) -> int:
         intake = await Intake.open(store, config.gateway.id, clock.wall)
@@ -122,13 +124,13 @@ def pause(config_path: Path, member_id: str, until: str) -> int:
 
     async def work(config: Config, store: Store) -> int:
         t = None if until == OVER else round(check_moment(until, "paused_until"), 3)
-        found = await store.members_named([member_id])
+        found = await store.members.named([member_id])
         if not found:
             return _nobody()
         before = stored_member(found[member_id])
         paused = replace(before, paused_until=t)
         told = change(before, paused, "command-line", clock.wall())
-        await store.put_members([(paused.id, dumps(paused))], {paused.id: written(told)} if told else {})
+        await store.members.put([(paused.id, dumps(paused))], {paused.id: written(told)} if told else {})
         return 0
 
     return _with_store(config_path, work)
@@ -138,10 +140,10 @@ def remove(config_path: Path, member_id: str) -> int:
     """Erase a member: every row, and the keys."""
 
     async def work(config: Config, store: Store) -> int:
-        if not await store.has_member(member_id):
+        if not await store.members.has(member_id):
             return _nobody()
         told = departure(member_id, "command-line", clock.wall())
-        await store.erase_member(member_id, told=written(told))
+        await store.erasure.of_member(member_id, told=written(told))
         return 0
 
     return _with_store(config_path, work)
@@ -170,7 +172,7 @@ def list_(config_path: Path) -> int:
     """Print each member's id, what is carried, what was agreed to and until when it rests, a JSON object a line."""
 
     async def work(config: Config, store: Store) -> int:
-        async for id_, text in store.members():
+        async for id_, text in store.members.all():
             member = stored_member(text)
             kinds = [credential.kind for credential in member.credentials]
             entry = {"member": id_, "credentials": kinds, "purposes": sorted(member.purposes())}
@@ -185,7 +187,7 @@ def list_(config_path: Path) -> int:
 async def load_register(store: Store) -> Register:
     """Fill a register with the stored members."""
     register = Register()
-    changes = await Roster(store).changes()
+    changes = await Roster(store.members).changes()
     for member, error in register.put_all(changes.put if changes else ()):
         complain(f"the stored member …{member.id[-2:]} is left out: {error}")
     return register
@@ -215,7 +217,7 @@ def _with_store(config_path: Path, work: Work) -> int:
 
 def _lines(file: Path) -> Iterator[Line]:
     """Yield the lines that are not blank, with their numbers; of an endless line only so much as tells it is one."""
-    with file.open("rb") as stream:
+    with sys.stdin.buffer if file == STANDARD_INPUT else file.open("rb") as stream:
         number = end = 0
         while line := stream.readline(LONGEST_LINE_BYTES + 1):
             number += 1

@@ -81,7 +81,7 @@ async def _read_state(folder: Path) -> Kept:
         return Kept(Register(), NO_STATE_KEY, b"")
     try:
         digest = sha256()
-        async for _, text in store.members():
+        async for _, text in store.members.all():
             digest.update(text.encode() + b"\0")
         return Kept(await load_register(store), store.gateway_key, digest.digest())
     finally:

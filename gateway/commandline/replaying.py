@@ -24,6 +24,7 @@ from gateway.rulebook import make_engine
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 from rules.loader import Source
+from rules.messages import say_why
 
 
 class Apart(Identifiers):
@@ -136,7 +137,7 @@ def _source(file: Path) -> Source:
     try:
         return Source(str(file), file.read_bytes())
     except OSError as error:
-        raise JournalError(f"{file}: {error.strerror}") from error
+        raise JournalError(f"{file}: {say_why(error)}") from error
 
 
 def _compare(played: Played, before: Sequence[Source], after: Sequence[Source], *, is_fixed: bool) -> Difference:

@@ -93,7 +93,7 @@ async def _put(state: Path, people: list[Person]) -> None:
     store = await Store.open(state)
     try:
         members = [parse_member(person.member).signed(GATEWAY, store.gateway_key) for person in people]
-        await store.put_members([(member.id, dumps(member)) for member in members])
+        await store.members.put([(member.id, dumps(member)) for member in members])
     finally:
         await store.close()
 

@@ -107,8 +107,8 @@ async def _kept(folder: Path, who: str) -> Kept:
             raise QuestionError(told("no member has this id"))
         return Kept()
     try:
-        rows = await store.state()
-        found = await store.members_named([who, *_of_alias(rows, who)]) if who else {}
+        rows = await store.held.state()
+        found = await store.members.named([who, *_of_alias(rows, who)]) if who else {}
     finally:
         await store.close()
     if who and not found:

@@ -43,7 +43,7 @@ from gateway.shipped import shipped_folder, shipped_rules, start_file
 from rules.document import Fault, Faults, Node, did_you_mean, each, read_document, read_duration
 from rules.limits import MOST, Caps
 from rules.loader import load_rules
-from rules.messages import say
+from rules.messages import say, say_why
 from rules.model import Rule
 
 KEYS = (
@@ -148,11 +148,7 @@ def read_config_file(path: Path, faults: Faults) -> Reading | None:
 def _unreadable(error: OSError) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return say("no such file, expected a configuration; one to start from is {example}", example=start_file())
-    if isinstance(error, IsADirectoryError):
-        return say("this is a folder, expected a file")
-    if isinstance(error, PermissionError):
-        return say("no permission to read this file")
-    return say("this file cannot be read: {reason}", reason=error.strerror or type(error).__name__)
+    return say_why(error)
 
 
 def _read(root: Node, path: Path) -> Reading:

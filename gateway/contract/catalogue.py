@@ -43,7 +43,7 @@ class Message:
 
 ALERTS = "alerts/{group}"
 MEMBERS = "members"
-WITH_THE_ALERT = "with the alert, 60 s as shipped"
+WITH_THE_ALERT = "with the alert"
 DAY = "24 h"
 
 EVENTS: dict[str, Any] = {

@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-from rules.document import did_you_mean
+from rules.document import nearest
 
 Json = Any
 """A value that `json` can write."""
@@ -149,7 +149,8 @@ def _worded(what: str, type_: inspect.Type, value: Json, path: str) -> RefusedEr
 def _stray(type_: inspect.StructType, value: Mapping[str, Json], path: str) -> RefusedError:
     known = [*([type_.tag_field] if type_.tag_field else []), *(field.encode_name for field in type_.fields)]
     name = next(name for name in value if name not in known)
-    hint = did_you_mean(name, known) if _NAME.fullmatch(name) else ""
+    near = nearest(name, known) if _NAME.fullmatch(name) else None
+    hint = f" (did you mean {near!r}?)" if near else ""
     fields = f"one of {', '.join(known)}" if known else "none"
     return RefusedError("invalid", below(path, name), f"is no known field{hint}, expected {fields}")
 

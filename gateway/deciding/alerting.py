@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from gateway.configuration.config import Group
 from gateway.deciding.alerts import Alert, OpenAlerts
 from gateway.deciding.announcer import Announcer
@@ -28,7 +30,7 @@ class Alerting:
 
     def load(self, value: dict[str, Any]) -> None:
         """Take back an alert that was kept."""
-        self.open.open(Alert(**value))
+        self.open.open(msgspec.convert(value, Alert))
 
     def raise_alert(
         self, situation: Situation, decision: Decision, action: AlertAction, out: Outcome

@@ -87,6 +87,7 @@ class Following:
         if change.what == "ended":
             self._ended(change, member, out, zones=zones)
             self._recent.forget(member.id)
+            self._dwelling.discard(member.id)
             return
         follow = self._follows.get(member.id)
         if follow is None:
@@ -212,6 +213,7 @@ class Following:
         """End a visit without a word."""
         self.presence.forget(member_id)
         self._recent.forget(member_id)
+        self._dwelling.discard(member_id)
         if self._follows.pop(member_id, None):
             out.put(StateRow("visit", member_id, None, member_id))
 

@@ -22,6 +22,7 @@ from gateway.guest.web import WebServer
 from gateway.identity.member import Member
 from gateway.membership.consent import ConsentText, consent_text
 from gateway.membership.membership import Membership
+from rules.messages import say_why
 
 log = logging.getLogger("hushbell")
 
@@ -70,7 +71,7 @@ class GuestNetwork:
             try:
                 await WebServer(listen.address, listen.port, reception.answer, clock.wall).run()
             except OSError as error:
-                if told != (told := error.strerror or type(error).__name__):
+                if told != (told := f"{listen.address}:{listen.port}: {say_why(error)}"):
                     log.warning("the guest page cannot be served yet: %s", told)
             await asyncio.sleep(AGAIN_S)
 

@@ -46,7 +46,8 @@ class Journal:
         self._pages: Pages | None = None
         self._is_writing = False
         self._day = date.min
-        self._t, self._again = -math.inf, math.inf  # the time that was reached, and when to begin anew
+        self._t = -math.inf  # the time that was reached
+        self._refused: float | None = None  # when the disk did
 
     def begin(self, t: float) -> None:
         """Begin a journal of the day of `t`."""
@@ -57,9 +58,9 @@ class Journal:
         except (OSError, ValueError) as error:
             self._give_up(error)
             return
-        if self._again < math.inf:
+        if self._refused is not None:
             log.info("a journal is begun again")
-        self._again = math.inf
+        self._refused = None
         self._recorder.open(t, self._run.to_bytes(8, "big"), text, self._rules())
 
     def _open(self) -> Pages:
@@ -85,11 +86,11 @@ class Journal:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        if self._again == math.inf:
+        if self._refused is None:
             log.error("nothing is recorded for now: the journal cannot be written: %s", _why(error))
         if self._pages:
             self._pages.leave()
-        self._pages, self._again = None, self._t + AGAIN_S
+        self._pages, self._refused = None, self._t
         self._recorder.close()
 
     async def settled(self) -> None:
@@ -113,11 +114,17 @@ class Journal:
             self.turn(clock.wall())
 
     def turn(self, t: float) -> None:
-        """Begin another journal where it is time."""
-        self._t, over = t, self._date(t) - self._day
-        is_time = over.days > 1 or (over.days == 1 and self._recorder.is_quiet(t)) or t >= self._again
-        if self._recorder.waiting == 0 and is_time:
+        """Begin another journal where it is time, also by a clock that was set back."""
+        self._t = t
+        if self._recorder.waiting == 0 and (self._is_another_day(t) or self._is_to_try_again(t)):
             self.begin(t)
+
+    def _is_another_day(self, t: float) -> bool:
+        days = abs((self._date(t) - self._day).days)
+        return days > 1 or (days == 1 and self._recorder.is_quiet(t))
+
+    def _is_to_try_again(self, t: float) -> bool:
+        return self._refused is not None and abs(t - self._refused) >= AGAIN_S
 
 
 def _write(pages: Pages, lines: list[Entry | Input]) -> None:

@@ -19,6 +19,7 @@ from gateway.folders import settle
 from gateway.journal.entries import Entry, decode, encode, names, without
 from gateway.store.database import give_to_owner
 from gateway.store.sealing import KEY_BYTES, Seals
+from rules.messages import say_why
 
 FOLDER = "journal"
 SUFFIX = ".journal"
@@ -153,7 +154,7 @@ def _opened_file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise JournalError(f"{path}: {error.strerror}") from error
+        raise JournalError(f"{path}: {say_why(error)}") from error
 
 
 def _sealed(seals: Seals, name: str, number: int, raw: bytes) -> bytes:

@@ -11,7 +11,7 @@ from gateway.contract.commands import Exported, Row
 from gateway.contract.reading import RefusedError
 from gateway.events import DecisionRow, StateRow, rfc3339
 from gateway.identity.member import Member, stored_member
-from gateway.store.outbox import PastEvent
+from gateway.store.events import PastEvent
 from gateway.store.store import Store
 
 PAGE_BYTES = 192 * 1024
@@ -38,19 +38,19 @@ async def export(store: Store, timezone: ZoneInfo, member: str | None, after: st
 async def _stored(store: Store, start: str, member: str | None) -> AsyncIterator[tuple[str, str]]:
     """Iterate over the stored members from an id on, or give the one that is asked for."""
     if member is not None:
-        found = await store.members_from(member, 1)
+        found = await store.members.starting_at(member, 1)
         if not found or found[0][0] != member:
             raise RefusedError("unknown", "member", "is not enrolled")
         yield found[0]
         return
-    while found := await store.members_from(start, MEMBERS_AT_ONCE):
+    while found := await store.members.starting_at(start, MEMBERS_AT_ONCE):
         for id_, text in found:
             yield id_, text
         start = found[-1][0] + "\0"  # the next id there can be
 
 
 async def _rows(store: Store, timezone: ZoneInfo, id_: str, text: str) -> list[Row]:
-    state, decisions, events = await store.held_about(id_)
+    state, decisions, events = await store.held.about(id_)
     return [
         Row(member=id_, what="member", row=_without_keys(stored_member(text))),
         *(Row(member=id_, what="state", row=_state(row, timezone)) for row in state),

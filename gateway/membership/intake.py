@@ -50,20 +50,20 @@ class Intake:
     @classmethod
     async def open(cls, store: Store, gateway: str, clock: Clock) -> Intake:
         """Look at what every stored member carries. Raises StoreError."""
-        owners = {key: id_ async for id_, text in store.members() for key in _keys(_carried(text))}
+        owners = {key: id_ async for id_, text in store.members.all() for key in _keys(_carried(text))}
         return cls(store, gateway, clock, owners)
 
     async def expect(self, texts: Iterable[bytes]) -> None:
         """Look up the members that are about to be put, by the JSON of each. Raises StoreError."""
         ids = list(filter(None, map(_name_in, texts)))
-        self._before = await self._store.members_named(ids)
-        self._withdrew = await self._store.withdrawals(ids)
+        self._before = await self._store.members.named(ids)
+        self._withdrew = await self._store.members.withdrawals(ids)
 
     def holds(self, text: bytes) -> bool:
         """Tell, much faster than by putting it, whether a member's JSON says what is stored already."""
         try:
             said = _WHOLE.decode(text)
-        except msgspec.MsgspecError:
+        except (UnicodeDecodeError, msgspec.MsgspecError):
             return False
         if said.member not in self._before or said.member in self._after or any(r.signature for r in said.consent):
             return False
@@ -90,7 +90,7 @@ class Intake:
         news = [(id_, text) for id_, text in rows if self._before.get(id_) != text]
         for id_, _ in news:
             await self._forget_taken_back(self._after[id_])
-        await self._store.put_members(news, self._told_of(id_ for id_, _ in news))
+        await self._store.members.put(news, self._told_of(id_ for id_, _ in news))
         self._before, self._after = {}, {}
         return len(rows) - len(news)
 
@@ -112,16 +112,16 @@ class Intake:
     async def _forget_taken_back(self, after: Member) -> None:
         purposes = taken_back(self._stored(after.id), after)
         if "recognise" in purposes:
-            await self._store.erase_traces(after.id)
+            await self._store.erasure.of_traces(after.id)
         else:
             for pattern in topics(purposes):
-                await self._store.erase_told(after.id, pattern)
+                await self._store.erasure.of_told(after.id, pattern)
 
 
 def _name_in(text: bytes) -> str | None:
     try:
         return _NAMED.decode(text).member
-    except msgspec.MsgspecError:
+    except (UnicodeDecodeError, msgspec.MsgspecError):
         return None
 
 

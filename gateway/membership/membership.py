@@ -43,9 +43,10 @@ class Membership:
         self._committer = committer
         self._gateway = gateway
         self._clock = clock
-        self._roster = Roster(store)
+        self._roster = Roster(store.members)
         self._turn = asyncio.Lock()
         self._heard: deque[MemberChange] = deque()
+        self._unkept: dict[str, Member] = {}  # as they were before what the disk did not take
         self._said: set[str] = set()  # notes that the disk still has, by key
         self._told: Told = lambda put, removed: None
 
@@ -66,7 +67,7 @@ class Membership:
             if by == "guest-page":
                 after = chosen(before, member, now)
             else:
-                refuse_withdrawn(member, (await self._store.withdrawals([member.id])).get(member.id))
+                refuse_withdrawn(member, (await self._store.members.withdrawals([member.id])).get(member.id))
                 after = honoured(before, member)
             await self._keep(before, settled(before, self._signed(after)), by, now)
 
@@ -106,7 +107,7 @@ class Membership:
         after = followed(before, told) if before else None
         if after is None and told.change in GONE:
             await self._erase(told.member, withdrew=told.at if told.is_own_act else None)
-        elif before and after and after != before:
+        elif before and after and (after != before or told.member in self._unkept):
             await self._keep(before, after, None, self._clock())
 
     async def follow(self) -> bool:
@@ -116,7 +117,7 @@ class Membership:
             if changes is None:
                 return False
             for member_id in changes.removed:
-                if not await self._store.has_member(member_id):
+                if not await self._store.members.has(member_id):
                     await self._erase(member_id)
             if news := [member for member in changes.put if self._is_news(member)]:
                 await self._take_over(news)
@@ -130,9 +131,12 @@ class Membership:
         return member.signed(self._gateway, self._store.gateway_key)
 
     async def _keep(self, before: Member | None, after: Member, by: By | None, now: float) -> None:
+        if before:
+            before = self._unkept.setdefault(after.id, before)
         await self._forget_taken_back(before, after)
         told = change(before, after, by, now) if by else None
-        await self._store.put_members([(after.id, dumps(after))], {after.id: written(told)} if told else {})
+        await self._store.members.put([(after.id, dumps(after))], {after.id: written(told)} if told else {})
+        self._unkept.pop(after.id, None)
         self._conductor.settle(self._conductor.core.put_members(now, [after])[0])
         self._told([after], ())
         if told:
@@ -143,7 +147,7 @@ class Membership:
 
         Whoever changes members from outside noted it; the core must have been restored before.
         """
-        noted = await self._store.notes()
+        noted = await self._store.members.notes()
         self._said.intersection_update(key for key, _ in noted)  # a key is never given twice
         for key, text in noted:
             if key not in self._said:
@@ -168,18 +172,19 @@ class Membership:
         if "recognise" in purposes:
             self._conductor.settle(self._conductor.core.withdraw_member(self._clock(), after))
             await self._committer.forget(after.id)
-            await self._store.erase_traces(after.id)
+            await self._store.erasure.of_traces(after.id)
         elif purposes:
             self._conductor.settle(self._conductor.core.put_members(self._clock(), [after])[0])
             for pattern in topics(purposes):
                 await self._committer.forget_told(after.id, pattern)
-                await self._store.erase_told(after.id, pattern)
+                await self._store.erasure.of_told(after.id, pattern)
 
     async def _erase(self, member_id: str, *, withdrew: float | None = None, told: MemberChange | None = None) -> None:
         self._conductor.settle(self._conductor.core.remove_member(self._clock(), member_id))
         self._told((), [member_id])
         await self._committer.forget(member_id)
-        await self._store.erase_member(member_id, withdrew=withdrew, told=written(told) if told else None)
+        await self._store.erasure.of_member(member_id, withdrew=withdrew, told=written(told) if told else None)
         self._roster.forget(member_id)
+        self._unkept.pop(member_id, None)
         if told:
             await self.tell_noted()

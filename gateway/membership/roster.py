@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 
 from gateway.identity.member import Member, MemberError, stored_member
-from gateway.store.store import Store
+from gateway.store.membertable import MemberTable
 
 log = logging.getLogger("hushbell")
 
@@ -23,24 +23,24 @@ class Changes:
 class Roster:
     """Remembers whom the store held, and up to which change that was looked at."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, members: MemberTable) -> None:
+        self._members = members
         self._version = -1
         self._seen: set[str] = set()
 
     async def changes(self) -> Changes | None:
         """Look at the store, and return None where nothing changed; nothing else is read. Raises StoreError."""
-        version = await self._store.members_version()
+        version = await self._members.version()
         if version == self._version:
             return None
         found = Changes()
-        async for id_, text in self._store.members() if self._version < 0 else self._store.members_since(self._version):
+        async for id_, text in self._members.all() if self._version < 0 else self._members.since(self._version):
             member = _read(text)
             if member:
                 found.put.append(member)
             self._seen.add(member.id if member else id_)  # of equal texts the one that is kept anyway
-        if await self._store.count_members() < len(self._seen):
-            present = {id_ async for id_ in self._store.member_ids()}
+        if await self._members.count() < len(self._seen):
+            present = {id_ async for id_ in self._members.ids()}
             found.removed = [id_ for id_ in self._seen if id_ not in present]
             self._seen = present
         self._version = version

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5
@@ -57,7 +56,8 @@ ARRIVING_BYTES = 128 * 1024
 """What we tell the broker to send us at most: unacknowledged messages, and bytes of one packet."""
 
 HOLD_S = 10.0
-"""How long an acknowledgement waits for the disk: one that refuses must not make the gateway deaf."""
+HELD_BACK = ARRIVING // 2
+"""How long all acknowledgements wait for a disk that refuses, and how many wait on: with the rest we are not deaf."""
 
 _CONNACK = 0x20
 _FIRST_IDENTIFIER, _LAST_IDENTIFIER = 2, 0xFFFF  # section 2.2.1; paho takes 1 for the one SUBSCRIBE
@@ -95,7 +95,7 @@ class Link:
 
     A client that outlived its connection would send again by itself what is by then too old to be sent. What arrives is
     acknowledged once `settled` returns, in the order in which it came (MQTT 5, section 4.6), or at once where that is
-    None.
+    None; where that takes long, all but the last `HELD_BACK` are.
     """
 
     def __init__(
@@ -318,12 +318,25 @@ class Link:
             await self._arrived.wait()
             self._arrived.clear()
             unsettled, self._unsettled = self._unsettled, []
-            if self._settled is not None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(HOLD_S):
-                        await self._settled()
-            for mid, qos in unsettled:
-                self._client.ack(mid, qos)
+            while unsettled and not await self._is_settled():
+                surplus = max(0, len(unsettled) + len(self._unsettled) - HELD_BACK)
+                self._acknowledge_all(unsettled[:surplus])
+                del unsettled[:surplus]
+            self._acknowledge_all(unsettled)
+
+    async def _is_settled(self) -> bool:
+        """Wait for the disk, for a while; tell whether it has what arrived before."""
+        try:
+            async with asyncio.timeout(HOLD_S):
+                if self._settled is not None:
+                    await self._settled()
+        except TimeoutError:
+            return False
+        return True
+
+    def _acknowledge_all(self, arrived: Iterable[tuple[int, int]]) -> None:
+        for mid, qos in arrived:
+            self._client.ack(mid, qos)
 
     # What paho calls
 

@@ -13,9 +13,9 @@ from gateway.mqtt.connection import Connection
 from gateway.mqtt.outgoing import Delivery, Outgoing
 from gateway.mqtt.topics import Topics
 from gateway.store.database import StoreError
-from gateway.store.outbox import OutboxRow
+from gateway.store.events import OutboxRow
+from gateway.store.outbox import Outbox
 from gateway.store.queue import START, Place
-from gateway.store.store import Store
 
 log = logging.getLogger("hushbell.mqtt")
 
@@ -43,10 +43,10 @@ class Publisher:
     """
 
     def __init__(
-        self, store: Store, connection: Connection, topics: Topics, timezone: ZoneInfo, clock: Callable[[], float]
+        self, outbox: Outbox, connection: Connection, topics: Topics, timezone: ZoneInfo, clock: Callable[[], float]
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self._store = store
+        self._outbox = outbox
         self._connection = connection
         self._topics = topics
         self._source = topics.source
@@ -69,7 +69,7 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish until cancelled; then mark what was acknowledged."""
-        ends = [self._store.watch(self._on_change), self._connection.watch(self._on_room)]
+        ends = [self._outbox.watch(self._on_change), self._connection.watch(self._on_room)]
         self._wake.set()
         try:
             while True:
@@ -110,7 +110,7 @@ class Publisher:
             self._rested = False
             self._rest_s = min(2 * self._rest_s, LONGEST_REST_S)
             self._start_over()
-        if (empty or not self._store.queued) and not self._open and not self._unmarked:
+        if (empty or not self._outbox.queued) and not self._open and not self._unmarked:
             self._idle.set()
 
     async def _send_pending(self) -> bool:
@@ -124,7 +124,7 @@ class Publisher:
     async def _read(self) -> bool:
         """Read what is to be sent next; return whether there is any."""
         self._changed = False
-        self._ahead.extend(await self._store.pending(READ_AHEAD, tuple(self._sent_to)))
+        self._ahead.extend(await self._outbox.pending(READ_AHEAD, tuple(self._sent_to)))
         return bool(self._ahead)
 
     async def _send(self) -> None:
@@ -136,7 +136,7 @@ class Publisher:
             row = self._ahead.popleft()
             place = row.place
             self._sent_to[row.priority] = row.number
-            expires = self._store.expires(place)
+            expires = self._outbox.expires(place)
             if expires is None or place in self._open:
                 continue
             if expires <= now:
@@ -148,7 +148,7 @@ class Publisher:
         if self._changed:
             self._ahead.clear()
         if late:
-            await self._store.expire(now)
+            await self._outbox.expire(now)
 
     def _message(self, row: OutboxRow, life_s: float) -> Outgoing:
         return Outgoing(
@@ -168,7 +168,7 @@ class Publisher:
             self._start_over()
         else:
             self._tell_refusal(place, reason)
-            self._store.hold(place)
+            self._outbox.hold(place)
             self._later(self._rest_s, self._on_rested)
 
     def _on_room(self) -> None:
@@ -177,7 +177,7 @@ class Publisher:
             self._delivered = []
             self._open.difference_update(places)
             self.counters["delivered"] += len(places)
-            self._store.sent(*places)
+            self._outbox.sent(*places)
             self._forget_refusals({priority for priority, _ in places})
             self._unmarked += len(places)
             self._later(MARK_AFTER_S, self._on_mark_due)
@@ -217,7 +217,7 @@ class Publisher:
     async def _mark(self) -> None:
         self._mark_due = False
         try:
-            await self._store.keep_marks()
+            await self._outbox.keep_marks()
         except StoreError as error:
             log.error("what was sent cannot be marked: %s", error)
             self._later(MARK_AFTER_S, self._on_mark_due)

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Literal
 
 from gateway.configuration.config import Zone, ZoneKind
@@ -276,8 +276,17 @@ class Presence:
 
     def forget(self, member: str) -> None:
         """Drop all that is known of a member, without a change."""
-        self._people.pop(member, None)
-        self.visits.pop(member, None)
+        person = self._people.get(member)
+        if person:
+            self._drop(person)
+            self._judging = deque(each for each in self._judging if each[1] is not person)
+            self._leaving = [each for each in self._leaving if each[2] is not person]
+            heapify(self._leaving)
+            self._look_ahead()
+
+    def _drop(self, person: Person) -> None:
+        del self._people[person.member]
+        self.visits.pop(person.member, None)
 
     def distrust(self, member: str) -> None:
         """Take back what trust a member's credentials gave; the next frame gives it anew."""
@@ -362,7 +371,7 @@ class Presence:
         if leaves > now:
             self._watch(person, leaves)
             return None
-        self.forget(person.member)
+        self._drop(person)
         return self._end(person, now)
 
     # what is found

@@ -21,8 +21,8 @@ _EMPTY = (
     Statement("DELETE FROM tombstones"),
     meta.put(members=-1),  # until it is whole
 )
-_PUT = "INSERT INTO members (id, body) VALUES (?, ?)"
-_BURY = "INSERT INTO tombstones VALUES (?)"
+_PUT = "INSERT OR REPLACE INTO members (id, body) VALUES (?, ?)"
+_BURY = "INSERT OR IGNORE INTO tombstones VALUES (?)"
 
 
 class Copy:
@@ -49,7 +49,8 @@ class Copy:
     async def restore(self, run: int) -> int | None:
         """Bring back what the copy holds into an original that was begun anew; return how many members.
 
-        None where there is no copy that can be read. `run` is beyond the number of any run there was.
+        None where there is no copy that can be read. `run` is beyond the number of any run there was. Raises StoreError
+        where there is one that cannot be used now: the next opening tries it again, for the original has no key yet.
         """
         if not self._path.exists():
             return None
@@ -57,9 +58,7 @@ class Copy:
             async with self._opened() as copy:
                 return await self._restore(copy, run)
         except StoreError as error:
-            if error.reason is not Reason.CORRUPT:
-                raise
-            log.error("the copy of the members is damaged too")
+            _tell_damaged(error)
             return None
 
     async def _restore(self, copy: Database, run: int) -> int | None:
@@ -68,13 +67,18 @@ class Copy:
             return None
         version = await members.version(copy)
         graves = await copy.read("SELECT digest FROM tombstones")
-        first = meta.put(run=run, members=version, **await _keys(copy))
-        await self._original.write(first, Statement(_BURY, graves))
+        keys = await _keys(copy)
+        gateway_key = keys.pop("gateway_key")
+        await self._original.write(meta.put(**keys), Statement(_BURY, graves))
         erased, total = {members.digest_of(tombstone) for (tombstone,) in graves}, 0
-        async for rows in members.in_chunks(copy):
-            alive = [row for row in rows if members.digest(row[0], key) not in erased]
-            await self._original.write(Statement(_PUT, alive))
-            total += len(alive)
+        try:
+            async for rows in members.in_chunks(copy):
+                alive = [row for row in rows if members.digest(row[0], key) not in erased]
+                await self._original.write(Statement(_PUT, alive))
+                total += len(alive)
+        except StoreError as error:
+            _tell_damaged(error)
+        await self._original.write(meta.put(run=run, members=version, gateway_key=gateway_key))
         return total
 
     async def make_anew(self) -> None:
@@ -109,6 +113,13 @@ class Copy:
     def _delete(self) -> None:
         for ending in BESIDE:
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+
+
+def _tell_damaged(error: StoreError) -> None:
+    """Log that the copy is damaged; raise any other error."""
+    if error.reason is not Reason.CORRUPT:
+        raise error
+    log.error("the copy of the members is damaged too")
 
 
 async def _keys(database: Database) -> dict[str, object]:

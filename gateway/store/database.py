@@ -18,7 +18,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from gateway.store import schema
-from rules.messages import say
+from rules.messages import say, say_why
 
 Row = tuple[Any, ...]
 
@@ -43,12 +43,15 @@ class Reason(Enum):
     FULL = "the disk is full"
     READONLY = "the database can only be read"
     CORRUPT = "the database is damaged"
-    DENIED = "no right to open it"
+    DENIED = "it cannot be opened"
     DISK = "the disk gave an error"
     NEWER = "a newer Hushbell made this database: install that one again; nothing was changed"
     OLDER = "an older Hushbell made this database: start the gateway once, which brings it up to date"
     KEY = "the key that members are sealed with cannot be used"
     OTHER = "the database refused"
+
+
+_COMPLETE = "SELECT 1 FROM meta WHERE name = 'gateway_key'"
 
 
 class StoreError(Exception):
@@ -69,7 +72,7 @@ class Statement(NamedTuple):
 class Database:
     """One file, read and written on connections of their own, so that what is not yet committed is never read.
 
-    `set_aside` is where a damaged file was moved to when this one was opened.
+    `set_aside` is where a damaged file was moved to when this one was begun, until it has all that comes back.
     """
 
     def __init__(self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection | None) -> None:
@@ -88,17 +91,19 @@ class Database:
         """
         _prepare(path)
         try:
-            return await cls._open(path, lock)
+            database = await cls._open(path, lock)
         except StoreError as error:
             if error.reason is not Reason.CORRUPT:
                 raise
             if not mend:
                 detail = "start the daemon: it sets the file aside and begins a new one"
                 raise StoreError(path, Reason.CORRUPT, detail) from error
-        set_aside = _set_aside(path, now)
-        _prepare(path)
-        database = await cls._open(path, lock)
-        database.set_aside = set_aside
+            _set_aside(path, now)
+            _prepare(path)
+            database = await cls._open(path, lock)
+        if not await database.read(_COMPLETE):
+            bases = [file for file in _set_aside_files(path) if file.name.rpartition("-")[2].isdigit()]
+            database.set_aside = max(bases, key=_stamp, default=None)
         return database
 
     @classmethod
@@ -237,10 +242,14 @@ def json_text(value: object) -> str:
 
 def forget_set_aside(path: Path, before: float) -> int:
     """Delete damaged files that were moved aside before a time (epoch seconds); return how many."""
-    old = [file for file in path.parent.glob(f"{path.name}.corrupt-*") if _stamp(file) < before]
+    old = [file for file in _set_aside_files(path) if _stamp(file) < before]
     for file in old:
         file.unlink(missing_ok=True)
     return len(old)
+
+
+def _set_aside_files(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{path.name}.corrupt-*"))
 
 
 def _stamp(file: Path) -> float:
@@ -261,7 +270,7 @@ def _prepare(path: Path) -> None:
             os.close(file)
     except OSError as error:
         reason = Reason.READONLY if error.errno == errno.EROFS else Reason.DENIED
-        raise StoreError(path, reason, error.strerror or "") from error
+        raise StoreError(path, reason, say_why(error)) from error
 
 
 def give_to_owner(folder: Path, file: int) -> None:
@@ -277,10 +286,10 @@ def _exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+        raise StoreError(path, Reason.DENIED, say_why(error)) from error
 
 
-def _set_aside(path: Path, now: float) -> Path:
+def _set_aside(path: Path, now: float) -> None:
     """Move a damaged database with its log out of the way, unless a daemon uses it. Raises StoreError."""
     lock = FolderLock(path.parent)
     if not lock.take():
@@ -292,7 +301,6 @@ def _set_aside(path: Path, now: float) -> Path:
                 path.with_name(path.name + ending).rename(target.with_name(target.name + ending))
     finally:
         lock.free()
-    return target
 
 
 def _reader(path: Path) -> aiosqlite.Connection:

@@ -26,7 +26,7 @@ WHERE event = ? AND t BETWEEN ? AND ? ORDER BY t DESC, id DESC LIMIT ?"""
 
 SILENCES = """
 SELECT rule, outcome, coalesce(detail ->> '$.line', 0), coalesce(detail ->> '$.reason', ''), count(*), max(t)
-FROM decisions WHERE t >= ? AND outcome != 'fired' GROUP BY 1, 2, 3"""
+FROM decisions WHERE t >= ? AND outcome != 'fired' AND id NOT IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3"""
 """By rule, outcome and line; the reason is that of the row with the latest time (sqlite.org/lang_select, 2.5)."""
 
 OF_MEMBER = """

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway.folders import settle
 from gateway.store.database import Reason, StoreError, give_to_owner
 from gateway.store.sealing import KEY_BYTES, name_of
+from rules.messages import say_why
 
 FILE = "hushbell.key"
 CREDENTIAL, FORMER = "hushbell-key", "hushbell-key-old"
@@ -110,4 +111,4 @@ def _write(path: Path, keys: Sequence[bytes]) -> None:
         finally:
             os.close(file)
     except OSError as error:
-        raise StoreError(path, Reason.DENIED, error.strerror or "") from error
+        raise StoreError(path, Reason.DENIED, say_why(error)) from error

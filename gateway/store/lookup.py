@@ -8,7 +8,7 @@ from uuid import UUID
 
 from gateway.events import DecisionRow
 from gateway.store import decisions
-from gateway.store.database import Database, Row
+from gateway.store.database import Database, Row, json_text
 
 
 class Silent(NamedTuple):
@@ -57,9 +57,13 @@ def _merged(unfolded: Iterable[DecisionRow], rows: Sequence[Row]) -> list[Decisi
 
 
 async def silences(database: Database, unfolded: Iterable[DecisionRow], since: float) -> list[Silent]:
-    """Count who said no since a time, by rule, outcome and line, the most frequent first."""
+    """Count who said no since a time, by rule, outcome and line, the most frequent first.
+
+    Each row counts once, whether it is folded before, meanwhile or later.
+    """
     waiting = [row for row in unfolded if row.t >= since and row.outcome != "fired"]
-    kept = [Silent(*row) for row in await database.read(decisions.SILENCES, since)]
+    ids = json_text([row.id for row in waiting])
+    kept = [Silent(*row) for row in await database.read(decisions.SILENCES, since, ids)]
     return counted([*kept, *map(_silent, waiting)])
 
 

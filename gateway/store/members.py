@@ -22,6 +22,8 @@ SELECT id, body, changed FROM members WHERE (changed, id) > (?, ?) ORDER BY chan
 VERSION = "SELECT value FROM meta WHERE name = 'members'"
 
 CHUNK = 1000
+"""How many are read or written at once, so that an alert need not wait long behind them."""
+
 DIGEST_BYTES = 32
 
 _PUT = """

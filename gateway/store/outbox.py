@@ -1,163 +1,178 @@
-"""The outbox as SQL: events as they were committed, for a day after they were sent."""
+"""The outbox: what waits to be sent, and what was sent within the day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-import msgspec
+from gateway.events import Outcome, Priority
+from gateway.store import events, marks
+from gateway.store.database import Database
+from gateway.store.events import OutboxRow, PastEvent
+from gateway.store.queue import START, Cursor, Marks, Place, Queue
+from gateway.store.unfolded import Unfolded
 
-from gateway.contract.events import Gone
-from gateway.events import Event, Priority, envelope
-from gateway.store.database import Row, Statement
-from gateway.store.packing import inflate, pack
-from gateway.store.queue import Place
+QUEUE_BOUND = 100_000
+"""How many events may wait; beyond it counts are given up, then visits, never alerts."""
 
-LAST = "SELECT coalesce(max(number), 0) FROM events"
-WAITING = "SELECT priority, number, expires FROM events WHERE number > ? AND gone IS NULL ORDER BY number"
-WAITING_AT = "SELECT * FROM events WHERE number IN (SELECT value FROM json_each(?)) AND gone IS NULL"
-PLACES_OF_MEMBER = "SELECT priority, number FROM events WHERE member = ? AND topic GLOB ?"
-BEHIND = "SELECT * FROM events WHERE number > ? ORDER BY number LIMIT ?"
-OF_MEMBER = "SELECT * FROM events WHERE member = ? ORDER BY number"
-
-# On a topic numbers and sequence rise together: the search goes back no further than to what was asked for.
-SINCE = """
-SELECT * FROM events WHERE topic = ? AND number > coalesce((
-  SELECT number FROM events WHERE topic = ? AND sequence <= ? ORDER BY number DESC LIMIT 1
-), 0) AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
-
-# The newest event is never deleted, so that its number is not given again.
-OLD = """
-SELECT number FROM events WHERE number <= ? AND number < (SELECT max(number) FROM events)
-AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
-
-OUTLIVED = """
-SELECT number FROM events WHERE expires < ? AND number < (SELECT max(number) FROM events)
-AND number NOT IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT ?"""
-
-NEWEST_OUTLIVED = """
-SELECT priority, number FROM events WHERE number = (SELECT max(number) FROM events) AND expires < ?
-AND body IS NOT NULL AND number NOT IN (SELECT value FROM json_each(?))"""
-
-PARTINGS = "SELECT priority, number FROM events WHERE topic = 'members' AND member IS NULL AND body IS NOT NULL"
+CHUNK = 1000
+"""Events that are given up in one transaction, so that an alert need not wait long behind them."""
 
 
-class OutboxRow(NamedTuple):
-    """An event as it is kept, column by column. `number` rises in the order of commits and is never given twice.
+class Outbox:
+    """One store's outbox. Every method that reads or writes raises StoreError, with nothing half done."""
 
-    `gone` says why it was never sent (`expired` ...); nothing of its data is left then.
-    """
-
-    number: int
-    priority: int
-    topic: str
-    sequence: int
-    type: str
-    time: float
-    expires: float
-    member: str | None
-    short_id: bytes | str
-    packed: bytes | None
-    gone: Gone | None
+    def __init__(self, database: Database, queue: Queue, unfolded: Unfolded, counters: Counter[str]) -> None:
+        self._database = database
+        self._queue = queue
+        self._unfolded = unfolded
+        self._counters = counters
+        self._partings: set[Place] = set()  # those that are known to wait
+        self._parted = True  # there may be others, or one was sent
+        self._in_doubt = False  # whether the last commit took effect
+        self._watchers: list[Callable[[], None]] = []
 
     @property
-    def place(self) -> Place:
-        return (self.priority, self.number)
+    def queued(self) -> int:
+        """How many events wait to be sent."""
+        return len(self._queue)
 
-    @property
-    def event(self) -> Event:
-        return Event(
-            id=_long(self.short_id),
-            topic=self.topic,
-            type=self.type,
-            time=self.time,
-            sequence=self.sequence,
-            data=msgspec.json.decode(self._data),
-            expires=self.expires,
-            priority=Priority(self.priority),
-            member=self.member,
-        )
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after each change of what is queued, but for what was sent; return what ends this."""
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
 
-    def body(self, source: str, timezone: ZoneInfo) -> bytes:
-        """Return the same as `Event.body`, with the data as they lie there."""
-        data = msgspec.Raw(self._data)
-        said = envelope(_long(self.short_id), self.type, self.time, self.sequence, data, source, timezone)
-        return msgspec.json.encode(said)
+    async def load(self, marked: Marks) -> None:
+        """See what waits."""
+        for priority, number, expires in await self._database.read(events.WAITING, marked.lowest):
+            if marked.allow((priority, number)):
+                self._queue.add((priority, number), expires)
+        self._queue.resume(marked)
+        self._queue.last = (await self._database.read(events.LAST))[0][0]
 
-    @property
-    def _data(self) -> bytes:
-        return b"{}" if self.packed is None else inflate(self.packed)
+    async def put(self, outcome: Outcome) -> None:
+        """Keep events, with the decisions and state that came with them, in one transaction."""
+        async with self._unfolded.turn:
+            await self._put(outcome)
+        if outcome.events:
+            self._call_watchers()
 
+    async def _put(self, outcome: Outcome) -> None:
+        await self._resolve_doubt()
+        first = self._queue.last + 1
+        news = self._queue.news()
+        rows = [*outcome.state.values(), *marks.rows(news)]
+        self._in_doubt = True
+        await self._unfolded.put(rows, outcome.decisions, events.put(outcome.events, first))
+        self._in_doubt = False
+        self._queue.keep(news)
+        for number, event in enumerate(outcome.events, first):
+            self._queue.add((event.priority, number), event.expires)
+        self._parted |= any(map(events.is_parting, outcome.events))
+        self._counters["committed"] += len(outcome.events)
 
-class PastEvent(NamedTuple):
-    """An event that left the queue; `gone` says why it was never sent (`expired` ...) and its data is then empty."""
+    async def _resolve_doubt(self) -> None:
+        """See what became of a commit that was broken off: what it kept is to be sent."""
+        if self._in_doubt:
+            for priority, number, expires in await self._database.read(events.WAITING, self._queue.last):
+                self._queue.add((priority, number), expires)
+            self._parted = True
+            self._in_doubt = False
 
-    event: Event
-    gone: Gone | None
+    async def pending(self, limit: int, after: Cursor = START) -> list[OutboxRow]:
+        """Return events to send behind a cursor, by priority and then number."""
+        while places := self._queue.behind(after, limit):
+            rows = await self._database.read(events.WAITING_AT, events.numbers_of(places))
+            found = {row[0]: OutboxRow(*row) for row in rows}
+            self._queue.remove(place for place in places if place[1] not in found)  # another process erased them
+            if found:
+                return [found[number] for _, number in places if number in found]
+        return []
 
+    async def events_since(self, topic: str, sequence: int, limit: int) -> list[PastEvent]:
+        """Return what left the queue for a topic after a sequence number, in order, tombstones among them."""
+        waiting = events.numbers_of(self._queue)
+        rows = await self._database.read(events.SINCE, topic, topic, sequence, waiting, limit)
+        return [events.past_event(row) for row in rows]
 
-def put(events: Iterable[Event], first: int) -> Statement:
-    """Store events under numbers that rise from the first."""
-    return Statement(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        [
-            (number, e.priority, e.topic, e.sequence, e.type, e.time, e.expires, e.member, _short(e.id), pack(e.data))
-            for number, e in enumerate(events, first)
-        ],
-    )
+    def expires(self, place: Place) -> float | None:
+        """Return when an event that is still to be sent expires; None where it is not to be sent any more."""
+        return self._queue.expires(place)
 
+    def sent(self, *places: Place) -> None:
+        """Take events off the queue; the disk learns of it with the next commit, or by `keep_marks`."""
+        self._counters["sent"] += len(self._queue.remove(places))
+        self._parted |= not self._partings.isdisjoint(places)
 
-def gone(places: Sequence[Place], why: str) -> Statement:
-    """Make tombstones of events, which name nobody."""
-    rows = [(why, number) for _, number in places]
-    return Statement("UPDATE events SET body = NULL, member = NULL, gone = ? WHERE number = ?", rows)
+    def hold(self, place: Place) -> None:
+        """Let an event wait on while those after it count as sent."""
+        self._queue.hold(place)
 
+    def drop(self, places: Sequence[Place]) -> None:
+        """Take off the queue what was erased."""
+        self._queue.remove(places)
+        self._call_watchers()
 
-def is_parting(event: Event) -> bool:
-    """Tell whether an event says that a member is gone: nothing of it stays once it is sent."""
-    return event.topic == "members" and event.member is None
+    async def keep_marks(self) -> None:
+        """Write down what was sent, where the disk does not have it yet."""
+        async with self._unfolded.turn:
+            await self._resolve_doubt()
+            news = self._queue.news()
+            if rows := marks.rows(news):
+                await self._unfolded.put(rows)
+                self._queue.keep(news)
+        await self.forget_partings()
 
+    async def forget_partings(self) -> None:
+        """Forget who is gone as soon as all were told; see who is still to be told."""
+        if not self._parted:
+            return
+        self._parted = False
+        try:
+            if await self._erase_partings():
+                await self._unfolded.fold()
+                await self._unfolded.scrub()
+                await self._database.empty_log()
+        except BaseException:
+            self._parted = True
+            raise
 
-def redated(places: Iterable[Place], by_s: float) -> Statement:
-    """Move the expiry of events."""
-    sql = "UPDATE events SET expires = expires + ? WHERE number IN (SELECT value FROM json_each(?))"
-    return Statement(sql, [(by_s, numbers_of(places))])
+    async def _erase_partings(self) -> bool:
+        async with self._unfolded.turn:
+            await self._resolve_doubt()
+            places = events.places(await self._database.read(events.PARTINGS))
+            self._partings = {place for place in places if place in self._queue}
+            told = [place for place in places if place not in self._partings]
+            if told:
+                await self._database.write(events.gone(told, "erased"), overwriting=True)
+        return bool(told)
 
+    async def redate(self, by_s: float) -> None:
+        """Let what waits live as long as it had to, where the clock was set by so much, here and on the disk."""
+        self._queue.redate(by_s)
+        places = [*self._queue]
+        if places:
+            async with self._unfolded.turn:
+                await self._database.write(events.redated(places, by_s))
 
-def erased(member: str, topics: str) -> Statement:
-    """Make tombstones of a member's events, sent ones too, on topics that match a pattern (GLOB)."""
-    sql = "UPDATE events SET body = NULL, member = NULL, gone = 'erased' WHERE member = ? AND topic GLOB ?"
-    return Statement(sql, [(member, topics)])
+    async def expire(self, now: float) -> int:
+        """Make tombstones of events that nobody waits for any more; return how many."""
+        return await self._give_up(self._queue.expired(now), "expired")
 
+    async def sacrifice(self) -> None:
+        """Give up the least urgent where too many wait."""
+        if self.queued > QUEUE_BOUND:
+            excess = self.queued - QUEUE_BOUND + QUEUE_BOUND // 100
+            await self._give_up(self._queue.least(excess, {Priority.ALERT}), "sacrificed")
 
-def deleted(numbers: Sequence[Row]) -> list[Statement]:
-    """Delete events, given as rows of one number."""
-    return [Statement("DELETE FROM events WHERE number = ?", numbers)]
+    async def _give_up(self, places: Sequence[Place], why: str) -> int:
+        for start in range(0, len(places), CHUNK):
+            some = places[start : start + CHUNK]
+            async with self._unfolded.turn:
+                await self._database.write(events.gone(some, why))
+                self._counters[why] += len(self._queue.remove(some))
+        return len(places)
 
-
-def numbers_of(places: Iterable[Place]) -> str:
-    """Return places as the parameter of a query over numbers."""
-    return msgspec.json.encode([number for _, number in places]).decode()
-
-
-def past_event(row: Row) -> PastEvent:
-    kept = OutboxRow(*row)
-    return PastEvent(kept.event, kept.gone)
-
-
-def _short(id_: str) -> bytes | str:
-    """Return the bytes of a UUID, and what is none as it is."""
-    try:
-        found = UUID(id_)
-    except ValueError:
-        return id_
-    return found.bytes if str(found) == id_ else id_
-
-
-def _long(kept: bytes | str) -> str:
-    if isinstance(kept, str):
-        return kept
-    digits = kept.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    def _call_watchers(self) -> None:
+        for callback in self._watchers:
+            callback()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,6 +18,9 @@ Cursor = tuple[int, ...]
 """For each priority, the last number that was read."""
 
 START: Cursor = (0,) * len(Priority)
+
+Expiries = tuple[dict[int, float], ...]
+"""For each priority, when events expire, by number."""
 
 
 class Marks(NamedTuple):
@@ -49,19 +54,19 @@ class Queue:
     """
 
     last: int = 0
-    _waiting: tuple[dict[int, float], ...] = field(default_factory=lambda: tuple({} for _ in Priority))
-    _held: set[Place] = field(default_factory=set)
+    _waiting: Expiries = field(default_factory=lambda: tuple({} for _ in Priority))  # but for those that are held
+    _held: Expiries = field(default_factory=lambda: tuple({} for _ in Priority))
     _kept: Cursor = START  # the floors on the disk
     _unkept: dict[Place, bool] = field(default_factory=dict)  # whether held, where the disk has it otherwise
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting))
+        return sum(map(len, self._waiting + self._held))
 
     def __iter__(self) -> Iterator[Place]:
         return self._places(START)
 
     def __contains__(self, place: Place) -> bool:
-        return place[1] in self._waiting[place[0]]
+        return self.expires(place) is not None
 
     def add(self, place: Place, expires: float) -> None:
         """Queue an event; numbers rise."""
@@ -71,29 +76,32 @@ class Queue:
 
     def expires(self, place: Place) -> float | None:
         """Return when an event expires; None where it does not wait."""
-        return self._waiting[place[0]].get(place[1])
+        priority, number = place
+        return self._waiting[priority].get(number, self._held[priority].get(number))
 
     def redate(self, by_s: float) -> None:
         """Move every expiry, where the clock was set by so much."""
-        for waiting in self._waiting:
-            for number in waiting:
-                waiting[number] += by_s
+        for expiries in self._waiting + self._held:
+            for number in expiries:
+                expiries[number] += by_s
 
     def remove(self, places: Iterable[Place]) -> list[Place]:
         """Take events off; return those that were there."""
-        found = []
-        for place in places:
-            if self._waiting[place[0]].pop(place[1], None) is not None:
-                found.append(place)
-            if place in self._held:
-                self._held.remove(place)
-                self._unkept[place] = False
-        return found
+        return [place for place in places if self._remove(place)]
+
+    def _remove(self, place: Place) -> bool:
+        priority, number = place
+        if self._held[priority].pop(number, None) is not None:
+            self._unkept[place] = False
+            return True
+        return self._waiting[priority].pop(number, None) is not None
 
     def hold(self, place: Place) -> None:
         """Let an event stay behind: those after it may count as sent."""
-        if place in self and place not in self._held:
-            self._held.add(place)
+        priority, number = place
+        expires = self._waiting[priority].pop(number, None)
+        if expires is not None:
+            self._held[priority][number] = expires
             self._unkept[place] = True
 
     def behind(self, after: Cursor, limit: int) -> list[Place]:
@@ -101,24 +109,26 @@ class Queue:
         return list(islice(self._places(after), limit))
 
     def expired(self, now: float) -> list[Place]:
-        return [
+        """Return what has expired, in the order in which it would be sent."""
+        return sorted(
             (priority, number)
-            for priority, waiting in enumerate(self._waiting)
-            for number, expires in waiting.items()
+            for each in (self._waiting, self._held)
+            for priority, expiries in enumerate(each)
+            for number, expires in expiries.items()
             if expires <= now
-        ]
+        )
 
     def least(self, count: int, spared: Collection[Priority]) -> list[Place]:
         """Return the oldest of the least urgent, at most so many, and none of the priorities that are spared."""
         order = [priority for priority in reversed(Priority) if priority not in spared]
-        return list(islice(((priority, number) for priority in order for number in self._waiting[priority]), count))
+        return list(islice(((priority, number) for priority in order for number in self._numbers(priority)), count))
 
     def resume(self, marks: Marks) -> None:
         """Take from the disk what was marked."""
-        for place in marks.held:
+        for place in sorted(marks.held):
             self.hold(place)
         self._kept = marks.floors
-        self._unkept = dict.fromkeys(marks.held - self._held, False)
+        self._unkept = dict.fromkeys((place for place in marks.held if place not in self), False)
 
     @property
     def floors(self) -> Cursor:
@@ -137,11 +147,13 @@ class Queue:
                 del self._unkept[place]
 
     def _floor(self, priority: Priority) -> int:
-        numbers = self._waiting[priority]
-        return next((number - 1 for number in numbers if (priority, number) not in self._held), self.last)
+        return next(iter(self._waiting[priority]), self.last + 1) - 1
 
     def _places(self, after: Cursor) -> Iterator[Place]:
-        for priority, waiting in enumerate(self._waiting):
-            for number in waiting:
-                if number > after[priority]:
-                    yield priority, number
+        return ((priority, number) for priority in Priority for number in self._numbers(priority, after[priority]))
+
+    def _numbers(self, priority: Priority, after: int = 0) -> Iterator[int]:
+        """Yield what waits of a priority behind a number, the oldest first."""
+        held = sorted(self._held[priority])
+        waiting = (number for number in self._waiting[priority] if number > after)
+        return merge(waiting, held[bisect_right(held, after) :])

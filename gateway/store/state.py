@@ -33,8 +33,13 @@ def deleted(keys: Sequence[Row]) -> list[Statement]:
 
 
 def state_row(row: Row) -> StateRow:
-    kind, key, value, member, until = row
-    return StateRow(kind, key, json.loads(value), member, until)
+    """Read a row. A value that rotted, and is no JSON any more, comes as the text that it is."""
+    kind, key, text, member, until = row
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = str(text)
+    return StateRow(kind, key, value, member, until)
 
 
 def forgotten(member: str) -> Statement:

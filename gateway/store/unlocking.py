@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.store import meta
@@ -12,6 +13,14 @@ from gateway.store.sealing import KEY_BYTES, Seals
 
 _PLACE = "gateway-key"
 _LOST = "it is sealed under a key that is neither in the state folder nor among the credentials"
+
+
+@dataclass(slots=True)
+class Secrets:
+    """The seals of a database, and the gateway's own key in it."""
+
+    seals: Seals = field(repr=False)
+    gateway_key: bytes = field(repr=False)
 
 
 async def find_seals(database: Database, folder: Path, *, may_make: bool) -> Seals:

@@ -1,0 +1,114 @@
+"""The shapes of what the core keeps, by which a row that something else wrote is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from gateway.configuration.config import ZoneKind
+from gateway.contract.events import AlertRaised
+from gateway.contract.words import CredentialKind
+from gateway.deciding.facts import ROW as FACT
+from gateway.events import StateRow
+from gateway.identity.guard import ROW as DEMOTED
+from gateway.identity.recognition import CHANGES
+from gateway.presence.visits import Stop
+from rules.account import Reached
+from rules.offers import State
+from rules.situation import Trust
+
+Time = Annotated[float, msgspec.Meta(ge=0, le=2e11)]
+"""Seconds since the epoch, as far as ids and dates of four digits go."""
+
+
+class _Snapshot(msgspec.Struct):
+    member: str
+    started: Time
+    zone: str | None
+    kind: ZoneKind
+    zone_since: Time
+    kind_since: Time
+    last_heard: Time
+    trust: Trust
+    credential: CredentialKind
+    held_inside: bool
+    route: list[Stop]
+
+
+class _Visit(msgspec.Struct):
+    visit: _Snapshot
+    alias: str
+    since: Time
+    arrived: Time | None
+
+
+class _Past(msgspec.Struct, forbid_unknown_fields=True):
+    visit: str
+    started: Time
+    ended: Time
+    passed: bool
+    stops: list[tuple[str | None, Time]]
+
+
+class _Alert(msgspec.Struct):
+    id: str
+    group: str
+    visit: str
+    member: str | None
+    expires: Time
+    data: AlertRaised
+    claimed_by: str | None = None
+    groups: list[str] = []
+    missed: list[str] = []
+    unheard: list[str] = []
+    escalate_to: str = ""
+    escalate_at: Time | None = None
+    busy: list[str] = []
+    put_off_by: str | None = None
+    serious: bool = False
+
+
+class _Offers(msgspec.Struct):
+    sent: dict[str, tuple[str, Time, Time, State]]
+    records: dict[str, tuple[Time, int, int]]
+
+
+class _Ledger(msgspec.Struct):
+    touched: Time
+    reached: list[Reached]
+    fired: dict[str, tuple[int, Time, Time | None]]
+    not_now: dict[str, Time]
+    offers: _Offers
+
+
+class _Changing(msgspec.Struct):
+    newest: int
+    since: Time
+    clock: tuple[int, float, float, float] | None
+
+
+SHAPES: Mapping[str, Any] = {
+    "alive": Time,
+    "sequence": Annotated[int, msgspec.Meta(ge=0)],
+    "visit": _Visit,
+    "history": _Past,
+    "seen": Time,
+    "looked": Time,
+    "ledger": _Ledger,
+    "alert": _Alert,
+    FACT: tuple[str, Time],
+    DEMOTED: Time,
+    CHANGES: _Changing,
+}
+"""By the kind of the row."""
+
+
+def fits(row: StateRow) -> bool:
+    """Tell whether a row can be taken back; one of a kind that the core does not keep always can."""
+    try:
+        msgspec.convert(row.value, SHAPES.get(row.kind, Any))
+    except msgspec.ValidationError:
+        return False
+    return True
