@@ -37,7 +37,7 @@ def plain(value: object, depth: int = MAX_DEPTH) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
-        value = value.replace("\0", "?")  # the library would take the text to end there
+        value = value.replace("\0", " ")  # the library would take the text to end there
         return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, int):
         return value if -_INT64 <= value < _INT64 else None
