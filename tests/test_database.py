@@ -243,6 +243,10 @@ def test_a_value_that_rotted_comes_as_it_is_so_that_it_can_be_left_out(tmp_path:
         "INSERT INTO changes (body) VALUES (x'00ff')",
         "INSERT INTO changes (body) VALUES (x'')",
         "INSERT INTO state VALUES ('outbox', 'left', '7', NULL, NULL)",
+        "INSERT INTO state VALUES ('outbox', 'floors', '{rotten', NULL, NULL)",
+        "INSERT INTO state VALUES ('outbox', 'floors', '[1]', NULL, NULL)",
+        "INSERT INTO state VALUES ('outbox', 'held 1', '{rotten', NULL, NULL)",
+        "INSERT INTO state VALUES ('outbox', 'held 1', '3', NULL, NULL)",
     ],
 )
 def test_rows_of_the_stores_own_that_rotted_are_told_in_one_line(tmp_path: Path, damage: str) -> None:
@@ -715,6 +719,20 @@ def test_a_commit_whose_end_is_not_known_is_still_sent(tmp_path: Path) -> None:
         await store.close()
         store = await Store.open(tmp_path)
         assert [row.event.sequence for row in await store.outbox.pending(10)] == [2, 3]
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_was_set_back_puts_off_no_overwriting_of_what_was_deleted(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = await Store.open(tmp_path)
+        for now in (2e9, 1e9):
+            await store.commit(
+                Outcome(state={("history", "m-1"): StateRow("history", "m-1", {}, "m-1", until=now - 1)})
+            )
+            await store.retention.prune(now, Privacy())
+            assert not store._unfolded.is_unclean
         await store.close()
 
     asyncio.run(run())

@@ -53,9 +53,9 @@ def in_store(folder: Path, work: Callable[[Store], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def tamper(folder: Path, sql: str) -> None:
+def tamper(folder: Path, sql: str, *parameters: str) -> None:
     with closing(sqlite3.connect(folder / FILE)) as connection, connection:
-        connection.execute(sql)
+        connection.execute(sql, parameters)
 
 
 def verdict(folder: Path) -> Verdict:
@@ -175,6 +175,33 @@ def test_a_rules_text_that_is_not_what_was_kept_is_told(tmp_path: Path) -> None:
         await store.retention.close_days(MIDNIGHT, SHANGHAI)
 
     in_store(tmp_path, work)
+    assert verdict(tmp_path).texts == [TEXT_SHA256]
+
+
+@pytest.mark.parametrize("key", ["00000001", "00000002", "pruned"])
+@pytest.mark.parametrize("value", ["{rotten", "[]"])
+def test_beside_an_entry_that_rotted_days_are_closed_and_members_erased(tmp_path: Path, key: str, value: str) -> None:
+    async def close(store: Store) -> None:
+        assert await closed(store, days(1, 2, 1), 2) == 2
+
+    async def go_on(store: Store) -> None:
+        assert await store.retention.close_days(MIDNIGHT + 3 * DAY_S + GRACE_S, SHANGHAI) >= 1
+        await store.erasure.of_member("anna-0001")
+        assert await store.held.decisions() == []
+
+    in_store(tmp_path, close)
+    tamper(tmp_path, "INSERT OR REPLACE INTO state VALUES ('digest', ?, ?, NULL, NULL)", key, value)
+    in_store(tmp_path, go_on)
+    found = verdict(tmp_path)
+    assert (found.unreadable, found.is_whole) == (1, False)
+
+
+def test_a_rules_text_that_rotted_is_told(tmp_path: Path) -> None:
+    async def work(store: Store) -> None:
+        await store.retention.close_days(MIDNIGHT, SHANGHAI)
+
+    in_store(tmp_path, work)
+    tamper(tmp_path, "INSERT INTO state VALUES ('rule', ?, '{rotten', NULL, NULL)", TEXT_SHA256)
     assert verdict(tmp_path).texts == [TEXT_SHA256]
 
 

@@ -20,8 +20,8 @@ from gateway.membership.membership import Membership
 from gateway.membership.roster import dumps
 from gateway.store import backups
 from gateway.store.archive import Piece
-from gateway.store.database import Reason, StoreError
-from gateway.store.store import Store
+from gateway.store.database import Reason, Statement, StoreError
+from gateway.store.store import FILE, Store
 
 
 class Shop:
@@ -157,6 +157,42 @@ def test_the_word_that_somebody_is_gone_is_forgotten_as_soon_as_it_is_sent(tmp_p
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("refusing", ["_unfolded.fold", "_unfolded.scrub", "_database.empty_log"])
+def test_the_word_that_somebody_is_gone_is_forgotten_once_the_disk_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusing: str
+) -> None:
+    async def scene(shop: Shop) -> None:
+        shop.works.set()
+        await shop.membership.put(a_member())
+        await shop.membership.remove("oX3f-91c2", by="command-line")
+        await shop.committer.settled()
+        shop.store.outbox.sent(*[row.place for row in await shop.store.outbox.pending(9)])
+        with monkeypatch.context() as context:
+            part, method = refusing.split(".")
+            refuse = AsyncMock(side_effect=StoreError(tmp_path, Reason.FULL))
+            context.setattr(getattr(shop.store, part), method, refuse)
+            with pytest.raises(StoreError):
+                await shop.store.outbox.keep_marks()
+        await shop.store.outbox.keep_marks()
+        assert b"oX3f-91c2" not in shop.bytes_on_disk(tmp_path)
+        assert not await shop.store._database.read("SELECT 1 FROM changes")
+        assert not shop.store._unfolded.is_unclean
+        assert (tmp_path / f"{FILE}-wal").stat().st_size == 0
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("value", ["{rotten", "7", '"é"', '"AAAA"'])
+def test_a_note_that_rotted_is_told_to_nobody_and_hinders_no_other(tmp_path: Path, value: str) -> None:
+    async def scene(shop: Shop) -> None:
+        rotten = "INSERT INTO state VALUES ('note', '0', ?, NULL, NULL)"
+        await shop.store._database.write(Statement(rotten, [(value,)]))
+        await shop.store.erasure.of_member("oX3f-91c2", told="somebody is gone")
+        assert [text for _, text in await shop.store.members.notes()] == ["somebody is gone"]
+
+    play(tmp_path, scene)
+
+
 @pytest.mark.parametrize("ends", ["committed", "broken off"])
 @pytest.mark.parametrize("looked", [True, False])
 def test_the_word_that_somebody_is_gone_is_forgotten_also_where_it_is_sent_after_a_restart(
@@ -253,7 +289,7 @@ def test_what_another_gateway_says_holds_once_the_disk_takes_it(
                 with suppress(StoreError):
                     await shop.membership.obeyed()
         await shop.membership.obeyed()
-        _, _, events = await shop.store.held.about("oX3f-91c2")
+        _, _, events = await shop.store.held.about("oX3f-91c2", await shop.store.held.news())
         member = shop.core.member("oX3f-91c2")
         stored = [text async for _, text in shop.store.members.all()]
         assert stored == ([dumps(member)] if member else [])

@@ -11,6 +11,7 @@ from gateway.contract.commands import Exported, Row
 from gateway.contract.reading import RefusedError
 from gateway.events import DecisionRow, StateRow, rfc3339
 from gateway.identity.member import Member, stored_member
+from gateway.store.changes import Changes
 from gateway.store.events import PastEvent
 from gateway.store.store import Store
 
@@ -24,8 +25,9 @@ async def export(store: Store, timezone: ZoneInfo, member: str | None, after: st
     skip = int(index)
     page: list[Row] = []
     room = PAGE_BYTES
+    news = await store.held.news()
     async for id_, text in _stored(store, start, member):
-        rows = await _rows(store, timezone, id_, text)
+        rows = await _rows(store, news, timezone, id_, text)
         for number, row in enumerate(rows[skip if id_ == start else 0 :], skip if id_ == start else 0):
             size = len(msgspec.json.encode(row))
             if page and size > room:
@@ -49,8 +51,8 @@ async def _stored(store: Store, start: str, member: str | None) -> AsyncIterator
         start = found[-1][0] + "\0"  # the next id there can be
 
 
-async def _rows(store: Store, timezone: ZoneInfo, id_: str, text: str) -> list[Row]:
-    state, decisions, events = await store.held.about(id_)
+async def _rows(store: Store, news: Changes, timezone: ZoneInfo, id_: str, text: str) -> list[Row]:
+    state, decisions, events = await store.held.about(id_, news)
     return [
         Row(member=id_, what="member", row=_without_keys(stored_member(text))),
         *(Row(member=id_, what="state", row=_state(row, timezone)) for row in state),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from gateway.contract.reading import Json
 from gateway.events import StateRow
 from gateway.store import digests, state
 from gateway.store.database import Database, Statement, json_text
@@ -19,7 +19,6 @@ GRACE_S = 600.0
 
 AT_ONCE = 1000
 
-_KEPT = "SELECT key, value FROM state WHERE kind = ? ORDER BY key"
 _FIRST = "SELECT t FROM decisions WHERE t >= ? ORDER BY t LIMIT 1"
 _COUNT = "SELECT count(*) FROM decisions WHERE t >= ? AND t < ?"
 _TIMES = "SELECT t FROM decisions WHERE member = ?"
@@ -57,10 +56,7 @@ class _Kept(NamedTuple):
     entries: list[Entry]
     pruned: float  # the time up to which rows are gone
     unreadable: int
-
-    @property
-    def last(self) -> Entry | None:
-        return self.entries[-1] if self.entries else None
+    last: Entry | None  # empty where it cannot be read: its number is not given again
 
 
 async def close_days(database: Database, now: float, timezone: ZoneInfo) -> int:
@@ -149,13 +145,25 @@ async def _day(database: Database, since: float, until: float, *, without: str |
 
 
 async def _wrong_texts(database: Database) -> list[str]:
-    rows = await database.read(_KEPT, RULE_TEXT)
-    return [key for key, value in rows if hashlib.sha256(str(json.loads(value)).encode()).hexdigest() != key]
+    texts = await _values(database, RULE_TEXT)
+    return [key for key, text in texts.items() if hashlib.sha256(str(text).encode()).hexdigest() != key]
 
 
 async def _kept(database: Database) -> _Kept:
-    values = {key: json.loads(value) for key, value in await database.read(_KEPT, digests.KIND)}
-    pruned = float(values.pop(digests.PRUNED, 0.0))
+    values = await _values(database, digests.KIND)
+    pruned = values.pop(digests.PRUNED, 0.0)
     found = [digests.entry_of(value) for value in values.values()]
     entries = [entry for entry in found if entry is not None]
-    return _Kept(entries, pruned, len(found) - len(entries))
+    unreadable = len(found) - len(entries)
+    last = found[-1] if found else None
+    if found and last is None:
+        last = Entry(int(max(values)), "day", 0.0, 0, (), "", "")
+    if not isinstance(pruned, int | float):
+        return _Kept(entries, 0.0, unreadable + 1, last)
+    return _Kept(entries, pruned, unreadable, last)
+
+
+async def _values(database: Database, kind: str) -> dict[str, Json]:
+    """Return what is kept of a kind, in the order of keys."""
+    rows = map(state.state_row, await database.read(state.OF_KIND, kind))
+    return {row.key: row.value for row in rows}

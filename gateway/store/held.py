@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from gateway.events import DecisionRow, StateRow
 from gateway.store import changes, decisions, events, lookup, marks, state
+from gateway.store.changes import Changes
 from gateway.store.database import Database
 from gateway.store.events import PastEvent
 from gateway.store.unfolded import Unfolded
@@ -50,12 +51,15 @@ class Held:
         """Return how often each rule said no since a time, and why, the most frequent first."""
         return await lookup.silences(self._database, (await self._unfolded.merged()).decisions, since)
 
-    async def about(self, id_: str) -> tuple[list[StateRow], list[DecisionRow], list[PastEvent]]:
+    async def news(self) -> Changes:
+        """Return what is not folded yet; `about` takes it for as many members as are told of at once."""
+        return await self._unfolded.merged()
+
+    async def about(self, id_: str, news: Changes) -> tuple[list[StateRow], list[DecisionRow], list[PastEvent]]:
         """Return every row about a member beside the member's own: events that still wait to be sent among them.
 
         Each row comes once, and in the same order, whether it is folded before, meanwhile or later.
         """
-        news = await self._unfolded.merged()
         found = map(state.state_row, await self._database.read(state.OF_MEMBER, id_))
         kept = {(row.kind, row.key): row for row in found}
         kept |= {key: row for key, row in news.state.items() if key in kept or row.member == id_}

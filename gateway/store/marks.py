@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.events import StateRow
+import msgspec
+
+from gateway.events import Priority, StateRow
 from gateway.store.queue import START, Marks, News
 
 KIND = "outbox"
@@ -24,6 +26,11 @@ def rows(news: News) -> list[StateRow]:
 
 
 def from_rows(rows: Iterable[StateRow]) -> Marks:
+    """Read what `rows` gave. Raises ValueError or MsgspecError where that is not as it was written."""
     by_key = {row.key: row.value for row in rows if row.kind == KIND}
-    held = {(by_key[key], int(key.removeprefix(_HELD))) for key in by_key if key.startswith(_HELD)}
-    return Marks(tuple(by_key.get(_FLOORS, START)), frozenset(held))
+    held = {
+        (msgspec.convert(priority, Priority), int(key.removeprefix(_HELD)))
+        for key, priority in by_key.items()
+        if key.startswith(_HELD)
+    }
+    return Marks(msgspec.convert(by_key.get(_FLOORS, START), tuple[int, int, int]), frozenset(held))

@@ -29,5 +29,9 @@ def _row(key: str, text: str, seals: Seals, member: str | None) -> StateRow:
 
 def opened(seals: Seals, noted: StateRow) -> str | None:
     """Return a note's text; None where it does not open."""
-    text = seals.open(b64decode(noted.value), f"note {noted.key}")
+    try:
+        sealed = b64decode(noted.value)
+    except (TypeError, ValueError):
+        return None
+    text = seals.open(sealed, f"note {noted.key}")
     return None if text is None else text.decode()

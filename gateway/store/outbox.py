@@ -29,6 +29,7 @@ class Outbox:
         self._counters = counters
         self._partings: set[Place] = set()  # those that are known to wait
         self._parted = True  # there may be others, or one was sent
+        self._unswept = False  # what was told may still lie in pages that are free, or in the log
         self._in_doubt = False  # whether the last commit took effect
         self._watchers: list[Callable[[], None]] = []
 
@@ -130,9 +131,12 @@ class Outbox:
         self._parted = False
         try:
             if await self._erase_partings():
+                self._unswept = True
+            if self._unswept:
                 await self._unfolded.fold()
                 await self._unfolded.scrub()
                 await self._database.empty_log()
+                self._unswept = False
         except BaseException:
             self._parted = True
             raise

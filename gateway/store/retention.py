@@ -57,10 +57,11 @@ class Retention:
             + await self._prune_decisions(now - privacy.alerts_s)
             + await self._prune(state.OLD, (now,), state.deleted)
         )
-        if now - self._scrubbed >= SCRUB_EVERY_S:
+        is_scrub_due = abs(now - self._scrubbed) >= SCRUB_EVERY_S  # the clock may have been set back
+        if is_scrub_due:
             deleted += await self._prune_outlived(now)
         self._unfolded.is_unclean |= bool(deleted)
-        if now - self._scrubbed >= SCRUB_EVERY_S:
+        if is_scrub_due:
             await self._unfolded.scrub()
             self._scrubbed = now
         return expired + deleted + forget_set_aside(self._database.path, now - SET_ASIDE_KEPT_S)
