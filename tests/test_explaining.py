@@ -17,9 +17,10 @@ from gateway.commandline.folding import columns, fold
 from gateway.commandline.telling import lines_of
 from gateway.configuration.config import Hear, Zone
 from gateway.contract.reading import Json
-from gateway.deciding.recent import MOST_FRAMES, MOST_SPELLS, Recent
+from gateway.deciding.recent import MOST_SPELLS, Recent
 from gateway.events import DecisionRow, Outcome, StateRow
 from gateway.heard import Heard
+from gateway.presence.frames import MOST_FRAMES
 from gateway.presence.visits import Presence
 from gateway.presence.whereabouts import Whereabouts
 from gateway.presence.zones import Plan

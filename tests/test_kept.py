@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -101,6 +103,13 @@ def test_every_kind_is_tried() -> None:
 def test_a_row_as_it_is_kept_fits_and_nothing_else_does(kind: str) -> None:
     assert fits(row(kind, VALUES[kind]))
     assert not any(fits(row(kind, odd)) for odd in ODD[1:2] + ODD[3:4] + ODD[6:9])
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_time_that_no_calendar_has_does_not_fit_wherever_it_stands(kind: str) -> None:
+    text = json.dumps(VALUES[kind])
+    changed = [f"{text[: at.start()]}1e300{text[at.end() :]}" for at in re.finditer(r"-?\d+\.\d", text)]
+    assert [each for each in changed if fits(row(kind, json.loads(each)))] == []
 
 
 def test_all_that_is_kept_fits() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.configuration.config import Hear, Zone
-from gateway.deciding.recent import MOST_NUMBERS
 from gateway.heard import Heard
+from gateway.presence.frames import MOST_NUMBERS
 from gateway.presence.whereabouts import PATIENCE_S, Coarse, Whereabouts
 from gateway.presence.zones import NOWHERE, Plan
 from rules.situation import Trust

@@ -62,7 +62,7 @@ class Decider:
         self._prepared: tuple[tuple[tuple[str, str], ...], Engine] = ((), engine)
         self._announcer = Announcer(ids, config.store.timezone)
         self._alerting = Alerting(config.staff.groups, self._announcer, causes)
-        self.recent = recent = Recent(config.zones)
+        recent = Recent(config.zones)
         texts = Texts(config.privacy.alerts_s)
         self._policy = Policy(engine, ids, self._announcer, self._alerting, recent, texts, config.caps, causes)
         self._facts = Facts(causes)

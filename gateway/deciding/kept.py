@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway.configuration.config import ZoneKind
 from gateway.contract.events import AlertRaised
-from gateway.contract.words import CredentialKind
 from gateway.deciding.facts import ROW as FACT
 from gateway.events import StateRow
 from gateway.identity.guard import ROW as DEMOTED
 from gateway.identity.recognition import CHANGES
-from gateway.presence.visits import Stop
-from rules.account import Reached
+from gateway.presence.visits import Stop, Time, VisitSnapshot
 from rules.offers import State
-from rules.situation import Trust
-
-Time = Annotated[float, msgspec.Meta(ge=0, le=2e11)]
-"""Seconds since the epoch, as far as ids and dates of four digits go."""
-
-
-class _Snapshot(msgspec.Struct):
-    member: str
-    started: Time
-    zone: str | None
-    kind: ZoneKind
-    zone_since: Time
-    kind_since: Time
-    last_heard: Time
-    trust: Trust
-    credential: CredentialKind
-    held_inside: bool
-    route: list[Stop]
 
 
 class _Visit(msgspec.Struct):
-    visit: _Snapshot
+    visit: VisitSnapshot
     alias: str
     since: Time
     arrived: Time | None
@@ -49,7 +28,7 @@ class _Past(msgspec.Struct, forbid_unknown_fields=True):
     started: Time
     ended: Time
     passed: bool
-    stops: list[tuple[str | None, Time]]
+    stops: list[Stop]
 
 
 class _Alert(msgspec.Struct):
@@ -77,16 +56,19 @@ class _Offers(msgspec.Struct):
 
 class _Ledger(msgspec.Struct):
     touched: Time
-    reached: list[Reached]
+    reached: list[tuple[Time, Literal["alert", "offer", "answer"], str, str, str, str]]
     fired: dict[str, tuple[int, Time, Time | None]]
     not_now: dict[str, Time]
     offers: _Offers
 
 
+_Ahead = Annotated[float, msgspec.Meta(ge=-2e11, le=2e11)]
+
+
 class _Changing(msgspec.Struct):
     newest: int
     since: Time
-    clock: tuple[int, float, float, float] | None
+    clock: tuple[int, _Ahead, _Ahead, Time] | None
 
 
 SHAPES: Mapping[str, Any] = {

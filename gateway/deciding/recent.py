@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from gateway.configuration.config import Zone
 from gateway.contract.reading import Json
+from gateway.presence.frames import MOST_FRAMES, read_frames, receivers_of
 
 BAND_DB = 10
 GAP_S = 10.0  # without a frame, and the next begins a spell
-MOST_FRAMES = 24  # of one member, the newest
 MOST_SPELLS = 4  # of those: each costs a decision some 25 bytes on the disk
-
-LOWEST, HIGHEST, PLACE = -512, 512, 1024
-"""dBm that a row of frames has room for, and how far it is from the levels of one receiver to those of the next."""
-NO_LEVEL = 256
-MOST_NUMBERS = 2 * (MOST_FRAMES + 8)  # in a row: those of eight frames go at once
 
 _Band = tuple[str, int | None]
 """A receiver and the lowest dBm of a band; None where it is connected and has no level."""
@@ -53,33 +48,19 @@ class Recent:
 
         Without consent to zones, what the door's receivers heard is told alone.
         """
-        frames = self._frames.get(member, _NONE)[-2 * MOST_FRAMES :]
+        frames = read_frames(self._frames.get(member, _NONE)[-2 * MOST_FRAMES :], self._receivers)
+        banded = [(t, (receiver, level and level // BAND_DB * BAND_DB)) for t, receiver, level in frames]
         return [
             [receiver, low, round(t - spell.since, 1), round(t - spell.until, 1), spell.frames]
-            for (receiver, low), spell in _spells(list(self._read(frames)))
+            for (receiver, low), spell in _spells(banded)
             if zones or receiver in self._door
         ]
-
-    def _read(self, frames: array[float]) -> Iterator[tuple[float, _Band]]:
-        for t, number in zip(frames[::2], frames[1::2], strict=True):
-            place, above = divmod(int(number) - LOWEST, PLACE)
-            level = above + LOWEST
-            yield t, (self._receivers[place // 2], None if level == NO_LEVEL else level // BAND_DB * BAND_DB)
 
     def forget(self, member: str) -> None:
         self._frames.pop(member, None)
 
-    def clear(self) -> None:
-        """Forget everybody, as at a start."""
-        self._frames.clear()
-
 
 _NONE: array[float] = array("d")
-
-
-def receivers_of(zones: Iterable[Zone]) -> list[str]:
-    """Return the receivers that hear zones, in their order in a row of frames."""
-    return list(dict.fromkeys(hear.receiver for zone in zones for hear in zone.hear))
 
 
 def _spells(frames: list[tuple[float, _Band]]) -> list[tuple[_Band, _Spell]]:

@@ -89,8 +89,6 @@ class Recorder(Decider):
     def open(self, t: float, run: bytes, config: str, rules: Iterable[tuple[str, str]]) -> None:
         """Begin a journal, at the time that was reached, or at `t` where nothing happened yet."""
         is_cut = not self.is_quiet(t)
-        if not is_cut:
-            self.recent.clear()
         self._lines.clear()
         self._met.clear()
         self._voices.clear()

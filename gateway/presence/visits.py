@@ -16,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from gateway.configuration.config import Zone, ZoneKind
 from gateway.contract.reading import Json
@@ -67,7 +69,10 @@ STAGES: Mapping[tuple[Stage, Found], tuple[Stage, What | None]] = {
 }
 
 
-Stop = tuple[str | None, float]
+Time = Annotated[float, msgspec.Meta(ge=0, le=2e11)]
+"""Seconds since the epoch, as far as ids and dates of four digits go: what is kept has no other."""
+
+Stop = tuple[str | None, Time]
 """A zone, None where it was not known, and since when."""
 
 
@@ -109,7 +114,7 @@ class Visit:
             self.zone_since,
             self.kind_since,
             self.last_heard,
-            int(self.trust),
+            self.trust,
             self.credential,
             self.held_inside,
             tuple(self.route),
@@ -121,13 +126,13 @@ class VisitSnapshot:
     """What is kept of an open visit; written when it changes, never for a frame."""
 
     member: str
-    started: float
+    started: Time
     zone: str | None
     kind: ZoneKind
-    zone_since: float
-    kind_since: float
-    last_heard: float
-    trust: int
+    zone_since: Time
+    kind_since: Time
+    last_heard: Time
+    trust: Trust
     credential: CredentialKind
     held_inside: bool
     route: tuple[Stop, ...]
@@ -138,8 +143,7 @@ class VisitSnapshot:
     @classmethod
     def from_json(cls, kept: Mapping[str, Json]) -> VisitSnapshot:
         """Take what `as_json` gave, of an earlier version too, which may have kept more."""
-        known = {name: kept[name] for name in cls.__slots__}
-        return cls(**{**known, "route": tuple((zone, since) for zone, since in kept["route"])})
+        return msgspec.convert(kept, cls)
 
     def visit(self) -> Visit:
         """Return the visit as it was."""
@@ -152,7 +156,7 @@ class VisitSnapshot:
             kind_since=self.kind_since,
             last_heard=self.last_heard,
             zone_heard=self.last_heard,
-            trust=Trust(self.trust),
+            trust=self.trust,
             credential=self.credential,
             confidence=0.0,
             held_inside=self.held_inside,

@@ -6,8 +6,8 @@ import math
 from array import array
 from typing import NamedTuple
 
-from gateway.deciding.recent import HIGHEST, LOWEST, MOST_FRAMES, MOST_NUMBERS, NO_LEVEL, PLACE
 from gateway.heard import Heard
+from gateway.presence.frames import HIGHEST, LOWEST, MOST_FRAMES, MOST_NUMBERS, NO_LEVEL, PLACE
 from gateway.presence.zones import AWAY, CALM, NOWHERE, Ear, Hold, Link, Plan, agree, weigh
 
 AT_ONCE = 0.6  # confidence of a zone held by a single frame

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.configuration.config import Zone
-from gateway.deciding.recent import PLACE
+from gateway.presence.frames import PLACE, receivers_of
 from gateway.presence.smoothing import Level
 
 CONTRAST_DB = 2.5  # T above
@@ -89,8 +89,8 @@ class Plan:
                 heard.setdefault(hear.receiver, []).append((level, hear.offset, number))
         stray_db = STRAY_DB if doored else 0.0
         ears = {
-            receiver: _ear(2 * PLACE * number, zones, sorted(ways, reverse=True), stray_db)
-            for number, (receiver, ways) in enumerate(heard.items())
+            receiver: _ear(2 * PLACE * number, zones, sorted(heard[receiver], reverse=True), stray_db)
+            for number, receiver in enumerate(receivers_of(zones))
         }
         beside = {(a.zone, b.zone) for ear in ears.values() for a in ear.entries for b in ear.entries}
         return cls(ears, frozenset(beside), doored)
