@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
+import os
 import stat
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,6 +220,32 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: list[str], t
     assert told in complained
     assert "\n" not in complained
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("path", [".", "state", "none/out", "pipe"])
+def test_what_is_no_file_and_can_be_none_stays_as_it_is(tmp_path: Path, path: str) -> None:
+    folder = shop(tmp_path / "shop")
+    members(folder, "list")
+    os.mkfifo(folder / "pipe")
+    status, said, complained = members(folder, "backup", path, "--passphrase-file", "passphrase")
+    assert (status, said, complained) == (2, "", f"hushbell: {path}: no file can be written there")
+    assert (folder / "pipe").is_fifo()
+
+
+def test_a_full_disk_is_one_line_that_names_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = shop(tmp_path / "shop")
+    members(folder, "list")
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(os, "fsync", full)
+    given = Namespace(config=folder / "hushbell.yaml", file=folder / "out", passphrase_file=folder / "passphrase")
+    assert backup.backup(given) == 2
+    assert capsys.readouterr().err == f"hushbell: {folder / 'out'}: the disk is full\n"
+    assert sorted(folder.iterdir()) == before
 
 
 def test_another_gateways_backup_and_a_running_daemon_are_refused(tmp_path: Path) -> None:

@@ -73,7 +73,10 @@ async def _backup(config: Config, given: Namespace) -> str:
         pieces = [piece async for piece in _pieces(store, config.gateway.id)]
     finally:
         await store.close()
-    _write(given.file, pieces, secret)
+    try:
+        _write(given.file, pieces, secret)
+    except OSError as error:  # a full disk names no file, and others the one that is being made
+        raise BackupError(f"{given.file}: {say_why(error)}") from error
     count = sum(len(piece.members) for piece in pieces)
     return told("{count} members are in {file}", count=count, file=given.file)
 
@@ -97,9 +100,9 @@ def _piece(some: list[tuple[str, str]], reached: Mapping[str, StateRow]) -> Piec
 
 def _write(path: Path, pieces: list[Piece], secret: bytes) -> None:
     """Write the file for its owner only, and put it in its place when it is whole."""
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    if path.is_dir() or not path.parent.is_dir():
+    if (path.exists() and not path.is_file()) or not path.parent.is_dir():
         raise BackupError(told("{file}: no file can be written there", file=path))
+    made = path.with_name(f".{path.name}.{os.getpid()}")
     file = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(file, "wb") as stream:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from gateway import clock
 from gateway.commandline.lines import complain, refuse, say
-from gateway.commandline.members import load_register
+from gateway.commandline.stored import load_register
 from gateway.configuration.config import Config
 from gateway.configuration.configfile import ConfigError, load_config
 from gateway.contract.words import PURPOSES

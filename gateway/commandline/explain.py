@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from gateway import clock
-from gateway.commandline.lines import complain, refuse, say
+from gateway.commandline.lines import complain, say
+from gateway.commandline.stored import with_store
 from gateway.commandline.telling import lines_of, lines_of_days
 from gateway.configuration.config import Config
-from gateway.configuration.configfile import ConfigError, load_config
 from gateway.contract.commands import Explained
 from gateway.control import ControlError, ask
 from gateway.store.chain import Verdict
-from gateway.store.database import StoreError
 from gateway.store.store import Store
 from gateway.story import silences, story
 from rules.messages import say as told
-
-Work = Callable[[Config, Store], Awaitable[int]]
 
 
 def explain(given: Namespace) -> int:
     """Print the story of an id, all silences, or the digests; return the exit status: 1 where nothing is kept of it,
     or what is kept is not as it was.
     """
+    return with_store(given.config, Store.open_readonly, partial(_explained, given))
+
+
+async def _explained(given: Namespace, config: Config, store: Store) -> int:
     if given.digests:
-        return _with_store(given.config, lambda config, store: _digests(config, store, as_json=given.json))
+        return await _digests(config, store, as_json=given.json)
     if given.silences:
-        return _with_store(
-            given.config, lambda config, store: _silences(config, store, given.since, as_json=given.json)
-        )
-    return _with_store(given.config, lambda config, store: _story(config, store, given.id, as_json=given.json))
+        return await _silences(config, store, given.since, as_json=given.json)
+    return await _story(config, store, given.id, as_json=given.json)
 
 
 async def _story(config: Config, store: Store, subject: str, *, as_json: bool) -> int:
@@ -88,23 +86,3 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
     ]
     wrong = {"texts": verdict.texts, "unreadable": verdict.unreadable, "strays": verdict.strays}
     return {"whole": verdict.is_whole, "entries": entries, **wrong}
-
-
-def _with_store(config_path: Path, work: Work) -> int:
-    async def opened(config: Config) -> int:
-        store = await Store.open_readonly(config.gateway.state)
-        if store is None:
-            complain(told("nothing is kept yet: the gateway has not run"))
-            return 1
-        try:
-            return await work(config, store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(opened(load_config(config_path)))
-    except ConfigError as error:
-        refuse(str(error))
-    except StoreError as error:
-        complain(str(error))
-    return 2

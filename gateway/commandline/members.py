@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +16,15 @@ import msgspec
 
 from gateway import clock
 from gateway.commandline.lines import complain, refuse, say
+from gateway.commandline.stored import with_store
 from gateway.configuration.config import Config
-from gateway.configuration.configfile import ConfigError, load_config
 from gateway.contract.reading import RefusedError, parse_json
 from gateway.identity.fields import check_moment
 from gateway.identity.member import MemberError, parse_member, stored_member
-from gateway.identity.recognition import Register
 from gateway.membership.export import export as export_page
 from gateway.membership.intake import Intake
 from gateway.membership.memberchange import change, departure, written
-from gateway.membership.roster import Roster, dumps
+from gateway.membership.roster import dumps
 from gateway.store.database import StoreError
 from gateway.store.store import Store
 from rules.messages import say as told
@@ -36,7 +36,7 @@ STANDARD_INPUT = Path("-")
 OVER = "now"
 """The time that ends a pause."""
 
-Work = Callable[[Config, Store], Awaitable[int]]
+_OPEN = partial(Store.open, mend=False)
 
 
 class Line(NamedTuple):
@@ -93,7 +93,7 @@ def put(config_path: Path, file: Path) -> int:
         say(progress.summary())
         return 1 if progress.refused else 0
 
-    return _with_store(config_path, work)
+    return with_store(config_path, _OPEN, work)
 
 
 async def _put_lines(intake: Intake, progress: Progress) -> None:
@@ -133,7 +133,7 @@ def pause(config_path: Path, member_id: str, until: str) -> int:
         await store.members.put([(paused.id, dumps(paused))], {paused.id: written(told)} if told else {})
         return 0
 
-    return _with_store(config_path, work)
+    return with_store(config_path, _OPEN, work)
 
 
 def remove(config_path: Path, member_id: str) -> int:
@@ -146,7 +146,7 @@ def remove(config_path: Path, member_id: str) -> int:
         await store.erasure.of_member(member_id, told=written(told))
         return 0
 
-    return _with_store(config_path, work)
+    return with_store(config_path, _OPEN, work)
 
 
 def export(config_path: Path, member_id: str | None) -> int:
@@ -165,7 +165,7 @@ def export(config_path: Path, member_id: str | None) -> int:
         except RefusedError:
             return _nobody()
 
-    return _with_store(config_path, work)
+    return with_store(config_path, _OPEN, work)
 
 
 def list_(config_path: Path) -> int:
@@ -181,37 +181,11 @@ def list_(config_path: Path) -> int:
             say(json.dumps(entry, ensure_ascii=False))
         return 0
 
-    return _with_store(config_path, work)
-
-
-async def load_register(store: Store) -> Register:
-    """Fill a register with the stored members."""
-    register = Register()
-    changes = await Roster(store.members).changes()
-    for member, error in register.put_all(changes.put if changes else ()):
-        complain(f"the stored member …{member.id[-2:]} is left out: {error}")
-    return register
+    return with_store(config_path, _OPEN, work)
 
 
 def _nobody() -> int:
     complain(told("no member has this id"))
-    return 2
-
-
-def _with_store(config_path: Path, work: Work) -> int:
-    async def opened(config: Config) -> int:
-        store = await Store.open(config.gateway.state, mend=False)
-        try:
-            return await work(config, store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(opened(load_config(config_path)))
-    except ConfigError as error:
-        refuse(str(error))
-    except (StoreError, MemberError) as error:
-        complain(str(error))
     return 2
 
 

@@ -19,7 +19,7 @@ from drivers.sighting import Radio, Sighting
 from gateway.assembly import make_core
 from gateway.clock import monotonic
 from gateway.commandline.lines import complain, refuse, say
-from gateway.commandline.members import load_register
+from gateway.commandline.stored import load_register
 from gateway.configuration.config import Config
 from gateway.configuration.configfile import ConfigError, load_config
 from gateway.core import Core
